@@ -14,7 +14,7 @@ from gan_bench.compare import compare
 from gan_bench.compare.output import comparison_answer
 from gan_bench.gate.entries import entries
 from gan_bench.launch.status import Scan
-from gan_bench.report.sections.answer import standings
+from gan_bench.report.sections.standings import standings
 from gan_bench.results.layout import open_results
 from gan_bench.results.load import load_results
 from report_folder import MACHINE, add_plan, add_run, empty_results, run_spec, scores_of

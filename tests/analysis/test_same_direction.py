@@ -13,7 +13,7 @@ from gan_bench.analysis.summary import summarise
 from gan_bench.compare import compare
 from gan_bench.gate import compare_stored
 from gan_bench.gate.entries import entries
-from gan_bench.report.sections.answer import standings
+from gan_bench.report.sections.standings import standings
 from gan_bench.results.load import load_results
 from report_folder import add_run, empty_results, run_spec, scores_of
 

@@ -13,8 +13,9 @@ from gan_bench.analysis.summary import interval_of_estimate, summarise
 from gan_bench.plan import Budget
 from gan_bench.report.pictures import looks
 from gan_bench.report.sections.all_scores import elsewhere, quality
-from gan_bench.report.sections.answer import answer, caveats, standings
+from gan_bench.report.sections.answer import answer, caveats
 from gan_bench.report.sections.ranking import ranking
+from gan_bench.report.sections.standings import standings
 from gan_bench.results.external import add_external
 from gan_bench.results.layout import open_results
 from gan_bench.results.load import load_results

@@ -222,6 +222,19 @@ def test_two_seeds_have_no_interval_and_no_tiers(train, report):
     assert "The seeds separate no tiers" in found.html
 
 
+def test_differences_that_are_clear_without_tiers_are_not_called_chance(train, report):
+    """Only the first and the last are told apart."""
+    train("torch-dcgan", (10.0, 10.5, 11.0))
+    train("torch-wgan", (10.9, 11.6, 12.3))
+    train("torch-slow", (12.2, 12.9, 13.6))
+    found = report()
+    ranks = {label: cells["Rank"].text for label, cells in found.ranking().items()}
+    assert ranks["torch-dcgan"] == "1 to 2" and ranks["torch-wgan"] == "1 to 3"
+    assert found.data["charts"]["final-fid-0"]["layout"]["shapes"] == []
+    assert "chance" not in found.html.partition('<section id="ranking">')[0]
+    assert "There are no tiers, but some differences are clear: see the ranks." in found.html
+
+
 def test_what_is_not_ranked_is_not_shown_first(train, report):
     train("torch-dcgan", (92.0, 91.5), make=quick_spec, images_per_s=200.0)
     train("keras-dcgan", (92.7, 92.1), make=quick_spec, images_per_s=100.0)

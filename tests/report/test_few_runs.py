@@ -56,7 +56,7 @@ def test_one_seed_of_each_is_called_too_few_to_tell(train, report):
         assert re.search(r"Run 3 seeds or, better, 5 \( ?--seeds 5 ?\) before you decide\.", answer)
         assert "4.00 (one seed), before keras-dcgan (40.0, one seed)" in answer
         # Badges of purposes and cards, and in HTML the note beside the chart of FIDs.
-        assert answer.count("too few seeds") in (4, 6)
+        assert answer.count("too few seeds") in (5, 6)
         assert "interval" not in answer
     [sentence] = found.data["sentences"].values()
     assert "One seed is too few to compare them in FID." in sentence

@@ -156,7 +156,7 @@ def test_the_short_page_answers_and_shows(train, written_report):
     train("keras-dcgan", [7.0, 7.1, 7.2])
     found = written_report(title="A title")
     assert found.short.startswith("# A title\n")
-    assert "**For quality, torch-dcgan (lowest final FID" in found.short
+    assert "- **For quality**: torch-dcgan (lowest final FID" in found.short
     assert "[report-full.md](report-full.md)" in found.short
     assert "[report.md](report.md)" in found.markdown
     assert re.findall(r'src="figures/([^"]+)"', found.short) == [

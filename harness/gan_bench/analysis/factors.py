@@ -222,6 +222,12 @@ class TwinDifference:
     ratio: Difference
 
 
+def most_seeds(twins: Iterable[TwinDifference], a: str, b: str) -> int:
+    """Return the most seeds by which the twins of a recipe compare two frameworks, 0 if none do."""
+    both = {a, b}
+    return max((min(t.ratio.seeds) for t in twins if {t.framework, t.to} == both), default=0)
+
+
 @dataclass(frozen=True)
 class Certain:
     """What is certain by one measure: first of recipes and frameworks, then of implementations.

@@ -25,17 +25,8 @@ from gan_bench.report.pictures import Look, Names, Picture, looks
 from gan_bench.report.samples import Leader, SampleRow, Samples, leaders, sample_pages
 from gan_bench.report.samples.nearest import shares_table
 from gan_bench.report.sections.all_scores import elsewhere, published, quality, scores_in_short
-from gan_bench.report.sections.answer import (
-    Choice,
-    Verdict,
-    advice,
-    answer,
-    caveats,
-    choices,
-    in_short,
-    more_seeds,
-    standings,
-)
+from gan_bench.report.sections.answer import Verdict, answer, caveats, in_short
+from gan_bench.report.sections.choices import Choice, choices, more_seeds, no_choice
 from gan_bench.report.sections.effects import EffectTables, effect_tables
 from gan_bench.report.sections.machines import setting_in_words
 from gan_bench.report.sections.method import Method, method
@@ -43,6 +34,7 @@ from gan_bench.report.sections.ranking import GLOSSARY, ranking, reading
 from gan_bench.report.sections.ranking_rows import Ranking, Target
 from gan_bench.report.sections.recipe_vs_framework import Crossed, crossed
 from gan_bench.report.sections.side_by_side import Pairs, chosen_pairs, pairs
+from gan_bench.report.sections.standings import standings
 from gan_bench.results.layout import ResultsFolder
 from gan_bench.results.load import Results
 from gan_bench.text import Table, listed, many
@@ -64,10 +56,10 @@ class GroupPage:
     too_short: str
     """Why no quality is shown as if it were ranked; empty if the budget is long enough."""
     setting: str
-    advice: str
-    """What to use, in one or two sentences."""
     choices: list[Choice]
-    """The same for each purpose; none if the advice is all that can be said."""
+    """What to use for each purpose."""
+    no_choice: str
+    """Why there is none; empty if there is."""
     more_seeds: str
     """What to run before one decides; empty if the seeds are enough."""
     first: list[Dots]
@@ -252,8 +244,8 @@ def _group_page(
         in_short=in_short(group) if len(group.rows) == 1 else "",
         too_short=group.too_short or "",
         setting=setting_in_words(group),
-        advice=advice(group, ranks, chosen),
         choices=chosen,
+        no_choice="" if chosen else no_choice(group, ranks),
         more_seeds=more_seeds(chosen),
         first=final_charts(group, ranks.quality, ranks.speed, number),
         leaders=leaders(group, ranks.quality, [page.samples for page in samples]),

@@ -249,15 +249,8 @@ def _throughput(group: Group, ranks: RankedGroup, number: int) -> Dots:
 def _rows(name: str, title: str, marks: pd.DataFrame, ranks: RankedGroup) -> Dots:
     """Return a chart with a row for each implementation, the best at the top."""
     labels = ranks.labels[:MOST_ROWS]
-    ends = accumulate(len(tier) for tier in ranks.tiers)
+    cuts = tuple(end for end in accumulate(len(tier) for tier in ranks.tiers) if end < len(labels))
     means = read_out(f"{label} {figure(ranks.spreads[label].mean)}" for label in labels)
-    few = any(spread.seeds < FEWEST_SEEDS for spread in ranks.spreads.values())
-    tiers = (
-        "Everything above a line is clearly better than everything below it."
-        if len(ranks.tiers) > 1
-        else "The seeds separate no tiers"
-        + (": some have too few seeds." if few else ": the differences may be chance.")
-    )
     left = len(ranks.labels) - len(labels)
     return Dots(
         id=name,
@@ -266,10 +259,24 @@ def _rows(name: str, title: str, marks: pd.DataFrame, ranks: RankedGroup) -> Dot
         x_title="",
         alt=f"Dot chart of {title}: {means}.",
         rows=tuple(labels),
-        cuts=tuple(cut for cut in ends if cut < len(labels)),
-        notes=(tiers, *((f"{many(left, 'more implementation')} not shown.",) if left else ())),
+        cuts=cuts,
+        notes=(
+            _tiers_note(ranks, cuts),
+            *((f"{many(left, 'more implementation')} not shown.",) if left else ()),
+        ),
         log_x=_spans(marks["value"]),
     )
+
+
+def _tiers_note(ranks: RankedGroup, cuts: Sequence[int]) -> str:
+    """Return what the lines between the rows mean, or why there are none."""
+    if cuts:
+        return "Everything above a line is clearly better than everything below it."
+    if any(spread.seeds < FEWEST_SEEDS for spread in ranks.spreads.values()):
+        return "The seeds separate no tiers: some have too few seeds."
+    if any(ranks.rank(label) != (1, len(ranks.labels)) for label in ranks.labels):
+        return "There are no tiers, but some differences are clear: see the ranks."
+    return "The seeds separate no tiers: the differences may be chance."
 
 
 def _marks(group: Group, ranks: RankedGroup, what: str) -> pd.DataFrame:

@@ -1,26 +1,32 @@
-"""The answer: what to use for quality, for speed and for both, and how certain each verdict is."""
+"""The verdicts below the first charts, each with its certainty, and what weakens the figures."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, auto
-from typing import Literal
 
+from gan_bench.analysis.factors import Certain, cells_of
 from gan_bench.analysis.final_scores import failed
-from gan_bench.analysis.ranks import RankedGroup, undominated
-from gan_bench.analysis.runs import busy, time_doubts
+from gan_bench.analysis.ranks import RankedGroup
+from gan_bench.analysis.runs import time_doubts
 from gan_bench.analysis.speed import disturbances
 from gan_bench.analysis.statistics import SeedValues, interval
-from gan_bench.analysis.summary import Group, Summary, only_elsewhere
+from gan_bench.analysis.summary import Group, Summary
 from gan_bench.analysis.time_to_quality import EqualTime, EqualUpdates
-from gan_bench.metrics import SPEED, metric
+from gan_bench.report.sections.best_recipes import BestRecipes, best_recipes
+from gan_bench.report.sections.standings import (
+    NAMED,
+    UNTESTED,
+    Certainty,
+    Standings,
+    Unranked,
+    best_figure,
+    certainty,
+    leading,
+    not_ruled_out,
+    not_timed,
+)
 from gan_bench.results.record import Record
 from gan_bench.results.status import NOT_SCORED
 from gan_bench.text import count, duration, factor, figure, listed, many
-
-NAMED = 4
-"""Implementations that a sentence names before it counts the rest."""
-Certainty = Literal["clear", "tied", "uncertain", "none"]
 
 
 @dataclass(frozen=True)
@@ -36,58 +42,8 @@ class Verdict:
     badge: str
     """The certainty in two or three words."""
     sentence: str
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What to use for one purpose."""
-
-    purpose: Literal["quality", "speed", "both"]
-    leaders: tuple[str, ...]
-    """Labels to choose from, the best first; empty if the seeds say nothing yet."""
-    how: str
-    """What they lead in, e.g. ``lowest final FID, 23.1``."""
-    certainty: Certainty
-    badge: str
-
-
-@dataclass(frozen=True)
-class Standings:
-    """The rankings behind the verdicts; None where there is nothing to rank."""
-
-    quality: RankedGroup | None
-    """At equal images: by the final FID."""
-    speed: RankedGroup | None
-    equal_time: RankedGroup | None
-    equal_updates: RankedGroup | None = None
-    """None if all made as many updates, too: the ranking would be that of `quality`."""
-    busy: bool = False
-    """Whether other processes used the machine, so that no difference in time is certain."""
-    speed_busy: bool = False
-    """The same of the throughputs, which may be those of a study of speed."""
-
-
-def standings(
-    group: Group, equal: EqualTime | None, updates: EqualUpdates | None = None
-) -> Standings:
-    """Return a group's rankings; a budget that is too short to rank quality ranks speed only."""
-    fids = {row.label: row.fid for row in group.rows if row.fid and not row.saw_reference}
-    speeds = {row.label: row.images_per_s for row in group.rows if row.images_per_s}
-    ranked = not group.too_short
-    fid = metric(group.metric or "")
-    shared = any(busy(run) for run in group.timed_ok)
-    return Standings(
-        quality=RankedGroup(fids, fid, looks=group.looks) if fids and ranked else None,
-        speed=RankedGroup(speeds, metric(SPEED)) if speeds else None,
-        equal_time=RankedGroup(equal.fids, fid, looks=group.looks) if equal and ranked else None,
-        equal_updates=(
-            RankedGroup(updates.fids, fid, looks=group.looks)
-            if updates and ranked and not updates.same
-            else None
-        ),
-        busy=shared,
-        speed_busy=shared if group.speed is None else group.speed.found.disturbed,
-    )
+    recipes: tuple[str, ...] = ()
+    """The recipes of the leaders, if recipes are what was compared."""
 
 
 def answer(
@@ -99,83 +55,12 @@ def answer(
     """Return the verdicts on quality at equal images, updates and time, and on speed."""
     if not any(row.ok_runs for row in group.rows):
         return [_none("No result", _nothing_finished(group))]
-    verdicts = [_quality(group, ranks.quality, updates)]
-    if ranks.equal_updates and updates:
-        verdicts.append(_equal_updates(ranks.equal_updates, updates))
+    verdicts = [_quality(group, ranks.at_equal_images, updates)]
+    if ranks.at_equal_updates and updates:
+        verdicts.append(_equal_updates(group, ranks.at_equal_updates, updates))
     if ranks.equal_time and equal:
         verdicts.append(_equal_time(group, ranks, ranks.equal_time, equal))
     return [*verdicts, _speed(group, ranks.speed, busy=ranks.speed_busy)]
-
-
-def choices(group: Group, ranks: Standings, equal: EqualTime | None) -> list[Choice]:
-    """Return what to use for quality, for speed and for both; none without two to choose from."""
-    quality, speed = ranks.quality, ranks.speed
-    if quality is None or len(quality.labels) < 2:
-        return []
-    found = [_choice("quality", quality, f"lowest final FID, {_best(quality)}")]
-    if speed and len(speed.labels) > 1:
-        # Those that only ran on another machine are in no comparison of times.
-        here = f" of {len(speed.labels)} on one machine" if _not_timed(group, speed) else ""
-        how = f"fastest{here}, {_best(speed)} images/s"
-        found.append(_choice("speed", speed, how, busy=ranks.speed_busy))
-        both = _both(ranks, quality, speed, equal)
-        found += [replace(both, how=f"{both.how}{here and ','}{here}")] if both else []
-    return found
-
-
-def _choice(
-    purpose: Literal["quality", "speed", "both"],
-    ranks: RankedGroup,
-    how: str,
-    *,
-    busy: bool = False,
-) -> Choice:
-    certainty, badge = _certainty(ranks, busy=busy)
-    return Choice(purpose, _leaders(ranks, badge), how, certainty, badge)
-
-
-def _both(
-    ranks: Standings, quality: RankedGroup, speed: RankedGroup, equal: EqualTime | None
-) -> Choice | None:
-    """Return the best at equal time, or without its curves those that nothing rules out."""
-    if ranks.equal_time and equal:
-        how = f"lowest FID after {duration(equal.seconds)}, {_best(ranks.equal_time)}"
-        return _choice("both", ranks.equal_time, how, busy=ranks.busy)
-    kept = undominated(quality, speed)
-    if not kept:
-        return None
-    badges = [_certainty(quality, busy=False)[1], _certainty(speed, busy=ranks.speed_busy)[1]]
-    unsure = next((badge for badge in badges if badge in _UNTESTED), "")
-    if unsure:
-        return Choice("both", (), "", "uncertain", unsure)
-    if len(kept) == 1:
-        return Choice("both", tuple(kept), "no other is as good in both", "clear", "clear lead")
-    how = "no other is clearly better in one and as good in the other"
-    return Choice("both", tuple(kept), how, "tied", f"a choice of {len(kept)}")
-
-
-def _not_timed(group: Group, times: RankedGroup) -> list[str]:
-    return [label for label in only_elsewhere(group) if label not in times.spreads]
-
-
-def _best(ranks: RankedGroup) -> str:
-    return figure(ranks.spreads[ranks.best].mean)
-
-
-class Unranked(Enum):
-    """Why quality is not ranked."""
-
-    TOO_SHORT = auto()
-    SAW_REFERENCE = auto()
-    NOT_SCORED = auto()
-
-    @staticmethod
-    def of(group: Group) -> "Unranked":
-        """Return the reason for a group whose quality is not ranked."""
-        if group.too_short:
-            return Unranked.TOO_SHORT
-        scored = any(row.fid for row in group.rows)
-        return Unranked.SAW_REFERENCE if scored else Unranked.NOT_SCORED
 
 
 def _unranked_sentence(group: Group) -> str:
@@ -201,21 +86,16 @@ def _nothing_finished(group: Group) -> str:
     return f"No run succeeded ({counted}), so there is nothing to rank."
 
 
-def _quality(group: Group, ranks: RankedGroup | None, updates: EqualUpdates | None) -> Verdict:
+def _quality(group: Group, found: Certain | None, updates: EqualUpdates | None) -> Verdict:
     topic = "Quality at equal images"
-    if ranks is None:
+    if found is None:
         return _none(topic, _unranked_sentence(group))
-    best = ranks.best
-    mean = figure(ranks.spreads[best].mean)
-    others = len(ranks.labels) > 1
-    lead = "has the lowest final FID" if others else "is the only one with a final FID"
-    planned = next(len(row.runs) for row in group.rows if row.label == best)
-    opening = (
-        f"{best} {lead} ({group.features} features): {mean} "
-        f"({_seeds(ranks.spreads[best], planned)})"
-    )
-    verdict = _verdict(topic, ranks, f"FID {mean}", opening)
-    if updates is None or not updates.same or len(ranks.labels) < 2:
+    if recipes := best_recipes(group.rows, found):
+        lead = f"has the lowest final FID ({group.features} features)"
+        verdict = _of_recipes(topic, group, recipes, lead)
+    else:
+        verdict = _of_implementations(topic, group, found.implementations)
+    if updates is None or not updates.same or len(found.implementations.labels) < 2:
         return verdict
     as_many = (
         f"All made {count(updates.updates)} updates of the generator: it is the order at equal "
@@ -224,25 +104,56 @@ def _quality(group: Group, ranks: RankedGroup | None, updates: EqualUpdates | No
     return replace(verdict, sentence=f"{verdict.sentence} {as_many}")
 
 
-def _equal_updates(ranks: RankedGroup, updates: EqualUpdates) -> Verdict:
-    best = ranks.best
-    mean = figure(ranks.spreads[best].mean)
+def _of_implementations(topic: str, group: Group, ranks: RankedGroup) -> Verdict:
+    best, mean = ranks.best, best_figure(ranks)
+    others = len(ranks.labels) > 1
+    lead = "has the lowest final FID" if others else "is the only one with a final FID"
+    planned = next(len(row.runs) for row in group.rows if row.label == best)
     opening = (
-        f"After {count(updates.updates)} updates of the generator ({listed(updates.fewest, NAMED)} "
-        f"made no more), {best} has the lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
+        f"{best} {lead} ({group.features} features): {mean} "
+        f"({_seeds(ranks.spreads[best], planned)})"
     )
-    return _verdict("Quality at equal updates", ranks, f"FID {mean}", opening)
+    return _verdict(topic, ranks, f"FID {mean}", opening)
+
+
+def _of_recipes(
+    topic: str, group: Group, best: BestRecipes, lead: str, before: str = ""
+) -> Verdict:
+    """Return a verdict on recipes; `before` is the beginning of its sentence."""
+    ranks = best.ranks
+    name, mean = ranks.best, best_figure(ranks)
+    twins = [framework for recipe, framework in cells_of(group.rows) if recipe == name]
+    over = f"geometric mean over {listed(sorted(twins), NAMED)}; " if len(twins) > 1 else ""
+    opening = (
+        f"{before or 'The recipe '}{name} {lead} of {many(len(ranks.labels), 'recipe')}: {mean} "
+        f"({over}{_seeds(ranks.spreads[name])})"
+    )
+    verdict = _verdict(topic, ranks, f"FID {mean}", opening)
+    return replace(verdict, leaders=best.implementations, recipes=best.leaders)
+
+
+def _equal_updates(group: Group, found: Certain, updates: EqualUpdates) -> Verdict:
+    topic, ranks = "Quality at equal updates", found.implementations
+    after = (
+        f"After {count(updates.updates)} updates of the generator ({listed(updates.fewest, NAMED)} "
+        "made no more), "
+    )
+    if recipes := best_recipes(group.rows, found):
+        before = f"{after}the recipe "
+        return _of_recipes(topic, group, recipes, "has the lowest FID", before)
+    best, mean = ranks.best, best_figure(ranks)
+    opening = f"{after}{best} has the lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
+    return _verdict(topic, ranks, f"FID {mean}", opening)
 
 
 def _equal_time(group: Group, every: Standings, ranks: RankedGroup, equal: EqualTime) -> Verdict:
-    best = ranks.best
-    mean = figure(ranks.spreads[best].mean)
+    best, mean = ranks.best, best_figure(ranks)
     opening = (
         f"After {duration(equal.seconds)}, the median time in which {equal.fastest} finishes, "
         f"{best} has the lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
     )
     verdict = _verdict("Quality at equal time", ranks, f"FID {mean}", opening, busy=every.busy)
-    if verdict.badge not in _UNTESTED:
+    if verdict.badge not in UNTESTED:
         verdict = replace(verdict, sentence=f"{verdict.sentence}{_not_ruled_out(every)}")
     return _doubted(verdict, group, ranks)
 
@@ -253,15 +164,15 @@ def _not_ruled_out(ranks: Standings) -> str:
     if (
         quality is None
         or speed is None
-        or any(_certainty(one, busy=ranks.speed_busy)[1] in _UNTESTED for one in (quality, speed))
+        or any(certainty(one, busy=ranks.speed_busy)[1] in UNTESTED for one in (quality, speed))
     ):
         return ""
-    kept = undominated(quality, speed)
+    kept, _ = not_ruled_out(quality, speed)
     if not 0 < len(kept) < len(quality.labels):
         return ""
     return (
-        " In final FID and speed together, no other is clearly better in one and as good in the "
-        f"other than {listed(kept, NAMED, last='or')}."
+        " In final FID and speed together, none is clearly better than "
+        f"{listed(kept, NAMED, last='or')}."
     )
 
 
@@ -292,7 +203,7 @@ def _speed(group: Group, ranks: RankedGroup | None, *, busy: bool) -> Verdict:
 def _doubted(verdict: Verdict, group: Group, ranks: RankedGroup) -> Verdict:
     """Return a verdict on times with what makes them less reliable, and who has none."""
     doubts = time_doubts(group.timed_ok)
-    if elsewhere := _not_timed(group, ranks):
+    if elsewhere := not_timed(group, ranks):
         machine = group.setting.machine
         doubts.append(f"Not compared, as it has no run on {machine}: {listed(elsewhere, NAMED)}.")
     return replace(verdict, sentence=" ".join((verdict.sentence, *doubts)))
@@ -304,11 +215,11 @@ def _verdict(
     best, *others = ranks.labels
     if not others:
         return Verdict(topic, (best,), shown, "none", "nothing to compare with", f"{opening}.")
-    certainty, badge = _certainty(ranks, busy=busy)
-    if badge in _UNTESTED:
+    certain, badge = certainty(ranks, busy=busy)
+    if badge in UNTESTED:
         # What two seeds, or runs beside other work, happen to show would contradict the badge.
         sentence = f"{opening}, before {others[0]} ({_short(ranks.spreads[others[0]])})."
-        return Verdict(topic, (best,), shown, certainty, badge, sentence)
+        return Verdict(topic, (best,), shown, certain, badge, sentence)
     clear = [label for label in others if label not in (*ranks.equals, *ranks.unknown)]
     parts = [opening]
     if ranks.equals:
@@ -320,31 +231,7 @@ def _verdict(
         named = [f"{label} ({_short(ranks.spreads[label])})" for label in ranks.unknown]
         parts.append(f"too few seeds to judge {listed(named, NAMED)}")
     sentence = f"{'; '.join(parts)}."
-    return Verdict(topic, _leaders(ranks, badge), shown, certainty, badge, sentence)
-
-
-_TOO_FEW = "too few seeds"
-_BUSY = "not certain: other load"
-_UNTESTED = (_TOO_FEW, _BUSY)
-"""Badges under which no difference is called clear or absent."""
-
-
-def _leaders(ranks: RankedGroup, badge: str) -> tuple[str, ...]:
-    return (ranks.best,) if badge in _UNTESTED else (ranks.best, *ranks.equals)
-
-
-def _certainty(ranks: RankedGroup, *, busy: bool) -> tuple[Certainty, str]:
-    """Return how certain it is that the best is best, for programs and in words."""
-    short = ranks.best_is_short or len(ranks.unknown) == len(ranks.labels) - 1
-    if busy and not ranks.equals and not (ranks.unknown and short):
-        return "uncertain", _BUSY
-    if ranks.equals:
-        return "tied", f"no clear lead: {1 + len(ranks.equals)} not distinguishable"
-    if not ranks.unknown:
-        return "clear", "clear lead"
-    if short:
-        return "uncertain", _TOO_FEW
-    return "uncertain", f"clear lead, except over {len(ranks.unknown)} with too few seeds"
+    return Verdict(topic, leading(ranks, badge), shown, certain, badge, sentence)
 
 
 def _against(ranks: RankedGroup, worse: str) -> str:
@@ -370,51 +257,6 @@ def _seeds(spread: SeedValues, planned: int | None = None) -> str:
 def _short(spread: SeedValues) -> str:
     seeds = {1: ", one seed", 2: ", two seeds"}.get(spread.seeds, "")
     return f"{figure(spread.mean)}{seeds}"
-
-
-def advice(group: Group, ranks: Standings, chosen: Sequence[Choice]) -> str:
-    """Return what to use and how certain that is, in one or two sentences."""
-    if not any(row.ok_runs for row in group.rows):
-        none = "has finished yet" if all(row.pending for row in group.rows) else "succeeded"
-        return f"There is no recommendation: no run {none}."
-    quality, speed = ranks.quality, ranks.speed
-    if quality is None:
-        why = {
-            Unranked.TOO_SHORT: "This budget is too short to compare quality",
-            Unranked.SAW_REFERENCE: "Quality is not ranked, as all trained on the reference images",
-            Unranked.NOT_SCORED: "Quality is not ranked, as nothing was scored",
-        }[Unranked.of(group)]
-        if speed is None:
-            return f"{why}."
-        if len(speed.labels) == 1:
-            return f"{why}, and only the speed of {speed.best} was measured."
-        return (
-            f"{why}; {speed.best} trains fastest ({_certainty(speed, busy=ranks.speed_busy)[1]})."
-        )
-    if not chosen:
-        return f"Only {quality.best} has a score, so there is nothing to choose from."
-    parts = [
-        f"for {_PURPOSES[one.purpose]}, {_named(one.leaders)} "
-        f"({'; '.join(filter(None, (one.how, one.badge)))})"
-        for one in chosen
-        if one.leaders
-    ]
-    sentence = f"{'; '.join(parts)}."
-    return " ".join(filter(None, (sentence[0].upper() + sentence[1:], more_seeds(chosen))))
-
-
-_PURPOSES = {"quality": "quality", "speed": "speed", "both": "both together"}
-
-
-def _named(labels: Sequence[str]) -> str:
-    return listed(labels, NAMED, last="or")
-
-
-def more_seeds(chosen: Sequence[Choice]) -> str:
-    """Return what to run before one decides, if there are too few seeds for that."""
-    if not any(one.badge == _TOO_FEW for one in chosen):
-        return ""
-    return "Run 3 seeds or, better, 5 (--seeds 5) before you decide."
 
 
 def in_short(group: Group) -> str:

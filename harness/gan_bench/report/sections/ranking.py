@@ -9,7 +9,6 @@ from gan_bench.analysis.runs import gpu_sharing
 from gan_bench.analysis.summary import Group, Row, Scored
 from gan_bench.metrics import COUNTS, metric
 from gan_bench.report.pictures import Look
-from gan_bench.report.sections.answer import Standings
 from gan_bench.report.sections.few_images import rank_notes, warnings
 from gan_bench.report.sections.machines import machine_notes, times_by_machine
 from gan_bench.report.sections.ranking_rows import (
@@ -37,13 +36,16 @@ from gan_bench.report.sections.ranking_rows import (
     troubles,
     utilisation,
 )
+from gan_bench.report.sections.standings import Standings
 from gan_bench.text import MISSING, listed
 
 _READING = {
     "Final FID": "distance between generated and real images at the end of training; lower is "
     "better. Mean over the seeds that succeeded, with the lowest and the highest seed. FIDs of "
     "different feature models, such as lenet and inception, are on different scales.",
-    "Rank": "by final FID. 1 to 3 means that the seeds exclude none of these ranks.",
+    "Rank": "by final FID, of single implementations. 1 to 3 means that the seeds exclude none of "
+    "these ranks. A recipe has the evidence of all its twins, so recipes are told apart sooner "
+    "than their implementations.",
     "Time to FID": "seconds of training until the FID first falls to it; median over the seeds "
     "that reach it.",
 }

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from gan_bench.analysis.factors import Factors, cells_of
+from gan_bench.analysis.factors import Factors, cells_of, most_seeds
 from gan_bench.analysis.parity import CHECKED, row_parity
 from gan_bench.analysis.statistics import FEWEST_SEEDS, Difference, Ratio, interval
 from gan_bench.analysis.summary import Group, Row
@@ -175,7 +175,8 @@ def _recipe_tiers(measure: Measure) -> Iterator[str]:
 def _framework_sentence(measure: Measure, framework: str, found: Difference) -> str:
     certain = ""
     if not found.clear:
-        few = min(found.seeds) < FEWEST_SEEDS
+        twins = measure.factors.twins_apart
+        few = most_seeds(twins, framework, measure.first) < FEWEST_SEEDS
         certain = ": too few seeds to say more" if few else ": they cannot be distinguished"
     return (
         f"For the same recipe, the {measure.noun} of {framework} is {factor(found.estimate)} times "

@@ -9,9 +9,9 @@ from gan_bench.analysis.statistics import FEWEST_SEEDS, interval
 from gan_bench.analysis.summary import Group, Row
 from gan_bench.report.charts.loss_curves import Losses, loss_title
 from gan_bench.report.claims.sources import sources_claims
-from gan_bench.report.sections.answer import Standings
 from gan_bench.report.sections.method import RecipeFacts, recipe_facts
 from gan_bench.report.sections.ranking_rows import WARM_UP, Cell, Ranking, Section
+from gan_bench.report.sections.standings import Standings
 from gan_bench.text import MISSING, Column, Table, factor, figure, many
 
 _MOST_ROWS = 40

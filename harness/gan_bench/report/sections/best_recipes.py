@@ -1,0 +1,119 @@
+"""The best recipes of a group that has twins, their implementations, and the framework's part."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from gan_bench.analysis.factors import Certain, cells_of, most_seeds
+from gan_bench.analysis.ranks import RankedGroup
+from gan_bench.analysis.statistics import FEWEST_SEEDS, Difference, p_value
+from gan_bench.analysis.summary import Row
+from gan_bench.report.sections.standings import NAMED, UNTESTED, certainty, leading
+from gan_bench.text import factor, listed
+
+
+@dataclass(frozen=True)
+class BestRecipes:
+    """The best recipe and those that are not told apart from it."""
+
+    ranks: RankedGroup
+    """Of all recipes."""
+    leaders: tuple[str, ...]
+    """Recipes, the best first."""
+    implementations: tuple[str, ...]
+    """Labels of theirs, the best first, without those that have a clearly better twin."""
+    framework: str
+    """A sentence on whether the framework makes a difference; empty if the seeds are too few."""
+
+
+def best_recipes(rows: Sequence[Row], found: Certain) -> BestRecipes | None:
+    """Return the best recipes of a group.
+
+    None if there are no twins or no second recipe, if there are too few seeds to compare recipes,
+    or if the best implementation is of none of the best recipes: a twin of it is so much worse that
+    the recipe says too little of what to use.
+    """
+    recipes, implementations = found.recipes, found.implementations
+    if recipes is None:
+        return None
+    badge = certainty(recipes)[1]
+    if badge in UNTESTED or recipes.best_is_short:
+        return None
+    leaders = leading(recipes, badge)
+    recipe_of = {row.label: recipe for (recipe, _), row in cells_of(rows).items()}
+    # Own loops are of no recipe; one that may be the best of all makes the recipes half an answer.
+    outside = [label for label in implementations.unclear if label not in recipe_of]
+    if recipe_of.get(implementations.best) not in leaders or outside:
+        return None
+    worse = _clearly_worse_twins(rows, found)
+    kept = (
+        label
+        for label in implementations.labels
+        if recipe_of.get(label) in leaders and label not in worse
+    )
+    return BestRecipes(recipes, leaders, tuple(kept), framework_sentence(found))
+
+
+def _clearly_worse_twins(rows: Sequence[Row], found: Certain) -> set[str]:
+    """Return the labels that have a clearly better twin."""
+    cells = cells_of(rows)
+    sign = found.implementations.metric.sign
+    worse = set()
+    for twin in found.twins_told_apart:
+        lower, higher = (
+            (twin.to, twin.framework) if twin.ratio.estimate > 1 else (twin.framework, twin.to)
+        )
+        worse.add(cells[twin.recipe, higher if sign > 0 else lower].label)
+    for (recipe, _), row in cells.items():
+        twins = [other.label for (name, _), other in cells.items() if name == recipe]
+        ranked = found.implementations.spreads
+        if row.label in ranked and any(
+            found.implementations.clearly(twin, row.label) for twin in twins if twin in ranked
+        ):
+            worse.add(row.label)
+    return worse
+
+
+def framework_sentence(found: Certain) -> str:
+    """Return whether the framework makes a difference to the FID, with the ratio that shows it."""
+    ranks = found.frameworks
+    if ranks is None:
+        return ""
+    names = ranks.labels
+    pairs = {
+        (better, worse): ratio
+        for better, worse in combinations(names, 2)
+        if (ratio := ranks.between(better, worse))
+    }
+    clear = {pair: ratio for pair, ratio in pairs.items() if ranks.clearly(*pair)}
+    if clear:
+        # The differences from the best say most.
+        shown = {pair: clear[pair] for pair in clear if pair[0] == ranks.best} or clear
+        said = [
+            f"FIDs with {worse} are {factor(ratio.estimate)} ({_interval(ratio)}) times those with "
+            f"{better}"
+            for (better, worse), ratio in shown.items()
+        ]
+        open_ = f"; {ranks.best} is not told apart from {listed(ranks.unclear, NAMED)}"
+        return f"The framework matters: {listed(said)}{open_ if ranks.unclear else ''}."
+    if any(most_seeds(found.twins, a, b) < FEWEST_SEEDS for a, b in combinations(names, 2)):
+        return ""
+    widest = max(pairs, key=lambda pair: abs(pairs[pair].estimate - 1))
+    most = "largest ratio of FIDs" if len(names) > 2 else "ratio of FIDs"
+    better, worse = widest
+    ratio = pairs[widest]
+    shows = f"{most}, {worse} / {better}: {factor(ratio.estimate)}, {_interval(ratio)}"
+    if ratio.low > 1 or ratio.high < 1:
+        # The interval is not corrected for the number of pairs, the verdict is.
+        shows = f"{shows}, corrected {p_value(ratio.p)}"
+    differ = list(dict.fromkeys(twin.recipe for twin in found.twins_told_apart))
+    if differ:
+        return (
+            "On average, the framework makes no difference that these seeds show, but it does for "
+            f"{listed(differ, NAMED)} ({shows})."
+        )
+    return f"The framework makes no difference that these seeds show ({shows})."
+
+
+def _interval(ratio: Difference) -> str:
+    return f"{factor(ratio.low)} to {factor(ratio.high)}"

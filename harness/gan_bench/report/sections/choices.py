@@ -1,0 +1,145 @@
+"""What to use for quality, for speed and for both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from gan_bench.analysis.ranks import RankedGroup
+from gan_bench.analysis.summary import Group
+from gan_bench.analysis.time_to_quality import EqualTime
+from gan_bench.report.sections.best_recipes import best_recipes
+from gan_bench.report.sections.standings import (
+    NAMED,
+    TOO_FEW,
+    UNTESTED,
+    Certainty,
+    Standings,
+    Unranked,
+    best_figure,
+    certainty,
+    lead_except,
+    leading,
+    not_ruled_out,
+    not_timed,
+)
+from gan_bench.text import duration, figure, listed, many
+
+Purpose = Literal["quality", "speed", "both"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What to use for one purpose."""
+
+    purpose: Purpose
+    leaders: tuple[str, ...]
+    """Labels to choose from, the best first; empty if the seeds say nothing yet."""
+    how: str
+    """What they lead in, e.g. ``lowest final FID, 23.1``."""
+    certainty: Certainty
+    badge: str
+    recipes: tuple[str, ...] = ()
+    """The recipes of the leaders, if recipes are what was compared."""
+    figures: tuple[str, ...] = ()
+    """The leaders' own values, if recipes are what was compared."""
+    framework: str = ""
+    """A sentence on whether the framework makes a difference."""
+
+    @property
+    def in_words(self) -> str:
+        """E.g. ``torch-dcgan (fastest, 250 images/s; clear lead)``."""
+        if not self.leaders:
+            return f"not certain yet ({self.badge})"
+        in_brackets = f"({'; '.join(filter(None, (self.how, self.badge)))})"
+        if not self.recipes:
+            return f"{listed(self.leaders, NAMED, last='or')} {in_brackets}"
+        own = [f"{label} ({fid})" for label, fid in zip(self.leaders, self.figures, strict=True)]
+        recipes = listed(self.recipes, NAMED, last="or")
+        return f"recipe {recipes} {in_brackets}, as {listed(own, NAMED, last='or')}"
+
+
+def choices(group: Group, ranks: Standings, equal: EqualTime | None) -> list[Choice]:
+    """Return what to use for quality, for speed and for both; none without two to choose from."""
+    quality, speed = ranks.quality, ranks.speed
+    if quality is None or len(quality.labels) < 2:
+        return []
+    found = [_quality(group, ranks, quality)]
+    if speed and len(speed.labels) > 1:
+        # Those that only ran on another machine are in no comparison of times.
+        here = f" of {len(speed.labels)} on one machine" if not_timed(group, speed) else ""
+        how = f"fastest{here}, {best_figure(speed)} images/s"
+        found.append(_choice("speed", speed, how, busy=ranks.speed_busy))
+        both = _both(ranks, quality, speed, equal)
+        found += [replace(both, how=f"{both.how}{here and ','}{here}")] if both else []
+    return found
+
+
+def _quality(group: Group, ranks: Standings, implementations: RankedGroup) -> Choice:
+    assert ranks.at_equal_images is not None
+    best = best_recipes(group.rows, ranks.at_equal_images)
+    if best is None:
+        how = f"lowest final FID, {best_figure(implementations)}"
+        return _choice("quality", implementations, how)
+    of = many(len(best.ranks.labels), "recipe")
+    how = f"lowest final FID of {of}, mean {best_figure(best.ranks)}"
+    return replace(
+        _choice("quality", best.ranks, how),
+        leaders=best.implementations,
+        recipes=best.leaders,
+        figures=tuple(figure(implementations.spreads[x].mean) for x in best.implementations),
+        framework=best.framework,
+    )
+
+
+def _choice(purpose: Purpose, ranks: RankedGroup, how: str, *, busy: bool = False) -> Choice:
+    certain, badge = certainty(ranks, busy=busy)
+    return Choice(purpose, leading(ranks, badge), how, certain, badge)
+
+
+def _both(
+    ranks: Standings, quality: RankedGroup, speed: RankedGroup, equal: EqualTime | None
+) -> Choice | None:
+    """Return the best at equal time, or without its curves those that nothing rules out."""
+    if ranks.equal_time and equal:
+        how = f"lowest FID after {duration(equal.seconds)}, {best_figure(ranks.equal_time)}"
+        return _choice("both", ranks.equal_time, how, busy=ranks.busy)
+    kept, few = not_ruled_out(quality, speed)
+    if not kept and not few:
+        return None
+    badges = [certainty(quality)[1], certainty(speed, busy=ranks.speed_busy)[1]]
+    unsure = next((badge for badge in badges if badge in UNTESTED), "")
+    if unsure or not kept:
+        return Choice("both", (), "", "uncertain", unsure or TOO_FEW)
+    if len(kept) == 1:
+        certain: Certainty = "uncertain" if few else "clear"
+        badge = lead_except(few) if few else "clear lead"
+        return Choice("both", tuple(kept), "no other is as good in both", certain, badge)
+    how = "no other is clearly better in one and as good in the other"
+    return Choice("both", tuple(kept), how, "tied", f"a choice of {len(kept)}")
+
+
+def no_choice(group: Group, ranks: Standings) -> str:
+    """Return why there is nothing to choose for quality, in one sentence."""
+    if not any(row.ok_runs for row in group.rows):
+        none = "has finished yet" if all(row.pending for row in group.rows) else "succeeded"
+        return f"There is no recommendation: no run {none}."
+    quality, speed = ranks.quality, ranks.speed
+    if quality is not None:
+        return f"Only {quality.best} has a score, so there is nothing to choose from."
+    why = {
+        Unranked.TOO_SHORT: "This budget is too short to compare quality",
+        Unranked.SAW_REFERENCE: "Quality is not ranked, as all trained on the reference images",
+        Unranked.NOT_SCORED: "Quality is not ranked, as nothing was scored",
+    }[Unranked.of(group)]
+    if speed is None:
+        return f"{why}."
+    if len(speed.labels) == 1:
+        return f"{why}, and only the speed of {speed.best} was measured."
+    return f"{why}; {speed.best} trains fastest ({certainty(speed, busy=ranks.speed_busy)[1]})."
+
+
+def more_seeds(chosen: Sequence[Choice]) -> str:
+    """Return what to run before one decides, if there are too few seeds for that."""
+    if not any(one.badge == TOO_FEW for one in chosen):
+        return ""
+    return "Run 3 seeds or, better, 5 (--seeds 5) before you decide."
