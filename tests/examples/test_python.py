@@ -76,9 +76,8 @@ def test_the_tour_runs_in_a_kernel(tmp_path):
     where = {"metadata": {"path": str(tmp_path)}}
     nbclient.NotebookClient(notebook, timeout=600, resources=where).execute()
     printed = json.dumps(notebook.cells)
-    assert (
-        "of 50, G " in printed and "[2/2] keras-dcgan-mnist-5k-s0-" in printed
-    )  # lines, not a bar
+    # Lines, not a bar. Those of steps are some seconds apart, so a fast machine prints none.
+    assert ": 50 steps on cpu" in printed and "[2/2] keras-dcgan-mnist-5k-s0-" in printed
     assert "\\u001b" not in printed
     assert (tmp_path / "reports/tour/report.html").exists()
 
