@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_bench.analysis.speed import Fit
+from gan_bench.analysis.turns import Fit
 from gan_bench.launch.speed import FEWEST_FOR_CERTAINTY
 
 MOST, WITHIN, LINE = 20, 0.02, "| {:>3} | {:<18} | {:>5} | {:>7} | {:>8} | {:>7} |"

@@ -176,7 +176,7 @@ def test_what_is_certain_is_said_of_recipes_frameworks_and_implementations(group
     rows = group(values).rows
     found = certain(rows, {row.label: row.fid for row in rows}, FID)
     assert found.best_recipes == ["dcgan"]
-    assert found.best_framework == "torch"
+    assert (found.frameworks.best, found.frameworks.unclear) == ("torch", [])
     assert [twin.recipe for twin in found.twins_told_apart] == ["dcgan", "decay"]
     assert found.implementations.best == "torch-dcgan"
 
@@ -186,5 +186,5 @@ def test_without_twins_only_the_implementations_are_ranked(group):
     rows = group(values).rows
     found = certain(rows, {row.label: row.fid for row in rows}, FID)
     assert (found.recipes, found.frameworks, found.twins) == (None, None, ())
-    assert (found.best_recipes, found.best_framework) == ([], None)
+    assert found.best_recipes == []
     assert found.implementations.labels[0] == "torch-dcgan"

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gan_bench.analysis.speed import Fit, figures, judged
+from gan_bench.analysis.speed import figures, judged
+from gan_bench.analysis.turns import Fit
 from report_folder import run_spec
 from speed_study import study
 

@@ -249,12 +249,6 @@ class Certain:
         return [self.recipes.best, *self.recipes.unclear] if self.recipes else []
 
     @property
-    def best_framework(self) -> str | None:
-        """The framework that is clearly better than every other one, None if there is none."""
-        found = self.frameworks
-        return None if found is None or found.unclear else found.best
-
-    @property
     def twins_told_apart(self) -> list[TwinDifference]:
         """The pairs of twins that are clearly different."""
         return [twin for twin in self.twins if twin.ratio.clear]

@@ -74,8 +74,8 @@ _GROUPS = {
     type=FiniteNumber(0.1, 50),
     default=2.0,
     metavar="PERCENT",
-    help="End as soon as the 95 % interval of each ratio to the fastest is this narrow: the ratio "
-    "plus and minus so many percent of it.",
+    help="End as soon as the 95 % interval of each ratio to the fastest is within plus "
+    "and minus this percentage of the ratio.",
 )
 @click.option(
     "--timeout",

@@ -112,7 +112,7 @@ def grids_data(page: Page) -> Markup:
 
 
 def halved(page: Page) -> bool:
-    """Return whether the page has so many rows of samples that it shows half of each grid."""
+    """Return whether the page shows half of each grid, because it has many rows of samples."""
     return sum(len(one.samples.rows) for one in page.samples) >= HALVED_FROM
 
 

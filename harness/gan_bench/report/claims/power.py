@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 POWER = 0.8
-"""Probability with which so many seeds would decide."""
+"""Probability with which the number of seeds that is stated would decide."""
 MOST_SEEDS = 100
 _LEAST_SEEDS = 3
 
