@@ -57,7 +57,7 @@ _GROUPS = {
         "gan-bench run 'torch-*' --dry-run     check and estimate, run nothing",
         "gan-bench run torch-dcgan ./my_gan.py --images 60k --seeds 3 --results r1",
         "gan-bench run dcgan --set learning_rate=1e-3,2e-3 --set jax-dcgan.beta1=0.9",
-        "gan-bench run dcgan decay --until-certain  add seeds where a place is open",
+        "gan-bench run dcgan decay --images 120k --until-certain  seeds as needed",
         "gan-bench run --all --executor slurm --slurm partition=gpu,gpus=1,time=4h",
     ),
 )
