@@ -20,13 +20,14 @@ from gan_bench.results.layout import open_results
 from gan_bench.results.record import Record
 from gan_bench.text import many
 
-IMAGES: Final = 480_000
-PROTOCOL: Final = ("--preset", "standard", "--threads", "1", "--features", "lenet,inception")
-SOURCES: Final = ("dcgan", "dcgan-3g", "decay", "baseline", "enhanced", "upsampling-sgd")
+IMAGES: Final = 240_000
+PROTOCOL: Final = ("--preset", "standard", "--threads", "1", "--features", "lenet")
+SOURCES: Final = ("baseline", "enhanced", "dcgan", "dcgan-3g", "decay", "upsampling-sgd")
 PAPERS: Final = ("r3gan", "sngan", "resnet", "conditional", "augment", "cosine", "wgan-gp")
 SEEDS: Final = {"torch": 5, "keras": 3, "jax": 3}
 LEAST_TO_START_S: Final = 120
 """A run that could only train for less time is not started or resumed."""
+TO_SCORE_S: Final = 60
 TO_STOP_S: Final = 60
 """Time in which an interrupted run writes its checkpoint."""
 INTERRUPTED: Final = 143
@@ -81,13 +82,14 @@ def work(
     """Make missing runs on one processor, at low priority, until the time is over.
 
     Several workers, one a processor, may share the folder. ``keep`` copies the finished runs of the
-    folder to the kept ones. A run that the end of the time interrupts goes on when a worker next
-    comes to it; one that fails is left to the next worker.
+    folder to the kept ones. A run that takes longer than the time that is left, judged by the kept
+    runs of its recipe, is left to the next worker, as is one that fails. A run that the end of the
+    time interrupts goes on when a worker next comes to it.
     """
     end = time.monotonic() + 3600 * hours - TO_STOP_S
     failed: set[Item] = set()
     while (left := end - time.monotonic()) > LEAST_TO_START_S:
-        claimed = _claim(kept, folder, failed)
+        claimed = _claim(kept, folder, left, failed)
         if claimed is None:
             return
         item, lock = claimed
@@ -101,13 +103,16 @@ def work(
             failed.add(item)
 
 
-def _claim(kept: Path, folder: Path, failed: set[Item]) -> tuple[Item, BaseFileLock] | None:
-    """Return the next run that no other worker makes, and its lock, which is held."""
+def _claim(
+    kept: Path, folder: Path, left_s: float, failed: set[Item]
+) -> tuple[Item, BaseFileLock] | None:
+    """Return the next run that fits and that no other worker makes, and its lock, which is held."""
     locks = folder / "locks"
     locks.mkdir(parents=True, exist_ok=True)
+    needed_s = _needed_s(kept)
     for item in missing(kept):
         lock = FileLock(locks / f"{item.name}.lock")
-        if item in failed:
+        if item in failed or needed_s(item) > left_s:
             continue
         with suppress(Timeout):
             lock.acquire(timeout=0)
@@ -115,6 +120,24 @@ def _claim(kept: Path, folder: Path, failed: set[Item]) -> tuple[Item, BaseFileL
                 return item, lock
             lock.release()
     return None
+
+
+def _needed_s(kept: Path) -> Callable[[Item], float]:
+    """Return what says how long a run takes: as its implementation took, else as its recipe did."""
+    known: dict[str, float] = {}
+    for folder in open_results(kept, create=True).run_folders():
+        record = Record.read(folder.record)
+        if record.spec.budget_images == IMAGES:
+            parts = (record.import_s, record.warmup_s, record.train_s, record.sample_s)
+            took_s = sum(part or 0 for part in parts)
+            for name in (record.spec.implementation.name, record.spec.implementation.recipe):
+                known[name] = max(known.get(name, 0), took_s)
+
+    def needed_s(item: Item) -> float:
+        recipe = item.implementation.partition("-")[2]
+        return known.get(item.implementation, known.get(recipe, 0)) + TO_SCORE_S
+
+    return needed_s
 
 
 def _train(item: Item, folder: Path, processor: int, seconds: float) -> int:
