@@ -66,7 +66,7 @@ _GROUPS = {
 @click.option(
     "--minutes",
     type=FiniteNumber(0, _MOST_MINUTES, min_open=True),
-    default=15.0,
+    default=14.0,
     help="End after this time; at least three repeats are made.",
 )
 @click.option(
