@@ -9,17 +9,15 @@ import click
 from gan_bench.cli import examples
 from gan_bench.cli.options import (
     POSITIVE,
-    console,
     dataset_option,
     device_and_seed,
     json_option,
-    print_either,
-    print_json,
     results_option,
     say_fallback,
     typed,
     wait_option,
 )
+from gan_bench.cli.terminal import console, print_either, print_json
 
 
 @click.command(

@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gan_bench.cli import examples
-from gan_bench.cli.options import (
-    OutputLost,
-    console,
-    json_option,
-    path_option,
-    print_json,
-    results_option,
-    say,
-    typed,
-)
+from gan_bench.cli.options import json_option, path_option, results_option, typed
+from gan_bench.cli.terminal import OutputLost, console, print_json, say
 
 if TYPE_CHECKING:
     from gan_bench.gate import Gate

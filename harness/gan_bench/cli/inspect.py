@@ -6,17 +6,8 @@ from pathlib import Path
 import click
 
 from gan_bench.cli import DEFAULT_RESULTS, examples
-from gan_bench.cli.options import (
-    console,
-    engine_for,
-    json_option,
-    path_option,
-    print_either,
-    print_json,
-    results_option,
-    say,
-    typed,
-)
+from gan_bench.cli.options import json_option, path_option, results_option, typed
+from gan_bench.cli.terminal import console, print_either, print_json, say
 from gan_bench.errors import UsageError
 
 
@@ -212,6 +203,7 @@ def _check_node(
     executor: str, slurm: str | None, plan_file: Path | None, results: Path, *, as_json: bool
 ) -> None:
     from gan_bench import data
+    from gan_bench.cli import jobs
     from gan_bench.cli.views.tables import print_findings
     from gan_bench.maintenance.machine_check import check_node
     from gan_bench.plan import request
@@ -219,7 +211,7 @@ def _check_node(
     from gan_bench.schedulers.base import schedulers
 
     plan = request.request(request.read_plan_file(plan_file, schedulers()) if plan_file else {})
-    engine = engine_for(executor, plan, slurm)
+    engine = jobs.engine_for(executor, plan, slurm)
     if engine is None:
         raise UsageError("The executor local is this machine: leave out --executor.")
     available = tuple(name for name in data.names() if data.describe(name).available)

@@ -20,7 +20,7 @@ from gan_bench.cli import (
     sensitivity,
     speed,
 )
-from gan_bench.cli.options import OutputLost, output, say
+from gan_bench.cli.terminal import OutputLost, output, say
 from gan_bench.errors import GanBenchError
 from gan_bench.version import __version__
 

@@ -10,15 +10,13 @@ from gan_bench.cli.options import (
     DEFAULT_REPORTS,
     DEFAULT_TABLES,
     POSITIVE,
-    console,
     json_option,
     out_option,
     path_option,
-    print_json,
     results_option,
-    say,
 )
 from gan_bench.cli.sinks import SINKS, sinks_of, uri_option
+from gan_bench.cli.terminal import console, print_json, say
 
 if TYPE_CHECKING:
     from gan_bench.results.export import Format

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from gan_bench.cli import OptionGroups, examples, options
+from gan_bench.cli import OptionGroups, examples, jobs, options
 from gan_bench.cli.options import (
     COUNT,
     POSITIVE,
     Epochs,
-    engine_for,
+    compute_options,
     path_option,
     results_option,
     scoring_options,
@@ -20,6 +20,7 @@ from gan_bench.cli.options import (
     wait_option,
 )
 from gan_bench.cli.sinks import SinkWriter, check_sinks, log_options, sinks_of
+from gan_bench.cli.terminal import console, say
 from gan_bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,9 +28,7 @@ if TYPE_CHECKING:
 
     from gan_bench.launch.run_one import Options, RunResult
     from gan_bench.plan import Plan
-    from gan_bench.plan.request import Request
     from gan_bench.results.layout import ResultsFolder
-    from gan_bench.schedulers.base import Scheduler
 
 _RETRIES = 2
 
@@ -97,8 +96,7 @@ _GROUPS = {
     type=click.IntRange(4, 1000),
     help="Most seeds of an implementation with --until-certain (default: 10).",
 )
-@click.option("--device", help="Device: cpu, cuda, cuda:1 or auto.")
-@click.option("--threads", type=int, help="Number of CPU threads of each run.")
+@compute_options("run")
 @click.option(
     "--set",
     multiple=True,
@@ -128,13 +126,6 @@ _GROUPS = {
     "resumed, and missing and unsupported ones are always tried again.",
 )
 @click.option("--force", is_flag=True, help="Start all runs over, including those that succeeded.")
-@click.option("--deterministic", is_flag=True, help="Use deterministic kernels, even if slower.")
-@click.option(
-    "--precision",
-    type=click.Choice(["ieee", "tf32", "bf16"]),
-    help="Precision of products of float32 numbers: ieee (default), or the faster tf32 or bf16 of "
-    "GPUs.",
-)
 @click.option(
     "--on-divergence",
     type=click.Choice(["stop", "continue"]),
@@ -236,8 +227,8 @@ def run(
         )
     sinks = sinks_of(log, mlflow_uri)
     request = read_request(plan_file, schedulers() if plan_file else (), plan_options)
-    engine = engine_for(executor, request, slurm)
-    _check_executor_options(
+    engine = jobs.engine_for(executor, request, slurm)
+    jobs.check_options(
         local={
             "--wait": "a job always waits for its device" if wait else None,
             "--score later": "each job scores its run" if score == "later" else None,
@@ -266,8 +257,8 @@ def run(
         rounds = Rounds.of(request, max_seeds, executor, asked=until_certain)
         request = rounds.all_seeds(request)
     place = engine.place() if engine else None
-    plan = prepare(request, how, options.say, place=place, make=not dry_run)
-    _check_executor_tables(request, executor, plan)
+    plan = prepare(request, how, say, place=place, make=not dry_run)
+    jobs.check_tables(request, executor, plan)
     if rounds is not None:
         rounds.check(plan)
     notices: list[str] = []
@@ -278,12 +269,12 @@ def run(
         from gan_bench.cli.dry_run import show_plan
 
         shown = rounds.first(plan) if rounds else plan
-        show_plan(options.console(), shown, how, results, engine, notices)
+        show_plan(console(), shown, how, results, engine, notices)
         if rounds is not None:
             click.echo(rounds.describe(plan))
         return
     for sentence in notices:
-        options.say(sentence)
+        say(sentence)
     check_sinks(sinks)
     folder = open_results(results, create=True)
     writer = SinkWriter(sinks, results)
@@ -295,45 +286,21 @@ def run(
         succeeded = sum(result.ok for result in results_of)
     else:
         tries = _RETRIES if retries is None else retries
-        _submit(folder, plan, how, executor, engine, tries, max_parallel)
+        jobs.submit(folder, plan, how, executor, engine, tries, max_parallel)
         if detach:
-            click.echo(f"The jobs continue without this command; {_next_commands(folder)}")
+            click.echo(f"The jobs continue without this command; {jobs.next_commands(folder)}")
         else:
-            succeeded = _follow(folder, plan, how)
+            succeeded = jobs.follow(folder, plan, how)
             writer.write({spec.run_id for spec in plan.runs})
     for sentence in plan.left_out:
         click.echo(f"Left out: {sentence}", err=True)
     if engine is None or not detach:
         click.echo(f"{succeeded} of {many(len(plan.runs), 'run')} succeeded; results in {results}.")
-        print_finals(options.console(), results, {spec.run_id for spec in plan.runs})
+        print_finals(console(), results, {spec.run_id for spec in plan.runs})
         writer.finish()
         # Of a preset's targets, those that are not installed are no failure.
         left_out = plan.left_out if request.all or request.targets else ()
         sys.exit(1 if succeeded < len(plan.runs) or left_out else 0)
-
-
-def _check_executor_options(
-    local: dict[str, str | None], jobs: dict[str, bool], engine: "Scheduler | None"
-) -> None:
-    for option, reason in local.items():
-        if reason is not None and engine is not None:
-            raise UsageError(f"{option} is only for runs on this machine: {reason}.")
-    for option, given in jobs.items():
-        if given and engine is None:
-            raise UsageError(f"{option} is only for jobs of a scheduler: add --executor.")
-
-
-def _check_executor_tables(request: "Request", executor: str, plan: "Plan") -> None:
-    from gan_bench.schedulers.base import split
-
-    _, by_implementation = split(request.executors.get(executor, {}))
-    names = plan.implementations
-    for name in by_implementation:
-        if name not in names:
-            raise UsageError(
-                f"The table [{executor}.{name}] names no implementation of the plan: "
-                f"{', '.join(names)}."
-            )
 
 
 def _run_here(
@@ -344,7 +311,7 @@ def _run_here(
     from gan_bench.launch.local import Interrupted, execute
 
     try:
-        with progress_for(options.console(), plan) as observer:
+        with progress_for(console(), plan) as observer:
             return execute(
                 *(folder, plan, how, observer),
                 wait=wait,
@@ -355,62 +322,3 @@ def _run_here(
         click.echo(f"Interrupted ({interrupt}); {again} resumes.", err=True)
         writer.tell()
         sys.exit(interrupt.exit_code)
-
-
-def _submit(
-    folder: "ResultsFolder",
-    plan: "Plan",
-    how: "Options",
-    executor: str,
-    engine: "Scheduler",
-    retries: int,
-    max_parallel: int | None,
-) -> None:
-    from gan_bench.schedulers.submit import submit
-    from gan_bench.text import many
-
-    counts = submit(
-        folder,
-        plan,
-        how,
-        engine_name=executor,
-        engine=engine,
-        retries=retries,
-        max_parallel=max_parallel,
-    )
-    click.echo(
-        f"{many(counts.submitted, 'run')} submitted to {executor}, {counts.under_way:,} already "
-        f"waiting or running, {counts.finished:,} finished.",
-        err=True,
-    )
-
-
-def _next_commands(folder: "ResultsFolder") -> str:
-    return (
-        f"`gan-bench status --watch --results {folder.path}` shows their status, `gan-bench "
-        f"cancel --results {folder.path}` cancels them, and the same command follows them again."
-    )
-
-
-def _follow(folder: "ResultsFolder", plan: "Plan", how: "Options") -> int:
-    """Follow the jobs to their end; return how many runs succeeded."""
-    from gan_bench.cli.views.progress import show
-    from gan_bench.launch.local import Interrupted, interruptible
-    from gan_bench.launch.score import is_scored
-    from gan_bench.launch.status import Scan
-    from gan_bench.schedulers.jobs import Jobs, follow
-
-    specs = {spec.run_id: spec for spec in plan.runs}
-    try:
-        with interruptible():
-            scan, jobs = Scan(folder), Jobs(folder)
-            rows = show(options.console(), follow(scan, jobs, specs))
-    except Interrupted as interrupt:
-        click.echo(f"The jobs continue; {_next_commands(folder)}", err=True)
-        sys.exit(interrupt.exit_code)
-    for sentence in (*scan.left_out, *jobs.left_out):
-        click.echo(sentence, err=True)
-    return sum(
-        row.status == "ok" and is_scored(folder.run(row.run_id), specs[row.run_id], how.scoring)
-        for row in rows
-    )

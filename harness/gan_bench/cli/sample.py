@@ -11,10 +11,10 @@ from gan_bench.cli.options import (
     DEFAULT_SAMPLES,
     path_option,
     results_option,
-    say,
     say_fallback,
     seed_option,
 )
+from gan_bench.cli.terminal import say
 from gan_bench.errors import UsageError
 from gan_bench.sampling import MOST_CLASSES
 

@@ -9,18 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from gan_bench.cli import OptionGroups, command_line, examples, options
-from gan_bench.cli.options import (
-    console,
-    json_option,
-    path_option,
-    print_either,
-    print_json,
-    say,
-    scoring_options,
-    seed_option,
-    typed,
-)
+from gan_bench.cli.options import json_option, path_option, scoring_options, seed_option, typed
 from gan_bench.cli.sample import GENERATOR_OPTIONS, generator_of, generator_options
+from gan_bench.cli.terminal import console, print_either, print_json, say
 from gan_bench.errors import UsageError
 
 if TYPE_CHECKING:

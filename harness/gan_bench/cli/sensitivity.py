@@ -13,11 +13,10 @@ from gan_bench.cli.options import (
     json_option,
     out_option,
     path_option,
-    print_json,
-    say,
     typed,
     wait_option,
 )
+from gan_bench.cli.terminal import console, print_json, say
 
 if TYPE_CHECKING:
     from gan_bench.launch.run_one import Options
@@ -137,7 +136,7 @@ def sensitivity(
     if as_json:
         print_json(as_dict(measured))
     else:
-        print_studies(options.console(), measured)
+        print_studies(console(), measured)
     for path in write_page(measured, out):
         click.echo(path, err=as_json)
     every = [trial for one in measured for trial in one.study.trials]

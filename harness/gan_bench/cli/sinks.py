@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from gan_bench.cli.options import DEFAULT_REPORTS, say
+from gan_bench.cli.options import DEFAULT_REPORTS
+from gan_bench.cli.terminal import say
 from gan_bench.errors import UsageError
 
 if TYPE_CHECKING:

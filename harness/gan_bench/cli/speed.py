@@ -10,14 +10,14 @@ from gan_bench.cli import OptionGroups, examples, options
 from gan_bench.cli.options import (
     POSITIVE,
     FiniteNumber,
+    compute_options,
     json_option,
     path_option,
-    print_json,
     results_option,
-    say,
     typed,
     wait_option,
 )
+from gan_bench.cli.terminal import console, print_json, say
 
 _MOST_MINUTES = 24 * 60
 _GROUPS = {
@@ -54,15 +54,7 @@ _GROUPS = {
     help="Change a field of the recipes, as for `gan-bench run`; several values, with commas, are "
     "compared; repeatable.",
 )
-@click.option("--device", help="Device: cpu, cuda, cuda:1 or auto.")
-@click.option("--threads", type=int, help="Number of CPU threads of each implementation.")
-@click.option(
-    "--precision",
-    type=click.Choice(["ieee", "tf32", "bf16"]),
-    help="Precision of products of float32 numbers: ieee (default), or the faster tf32 or bf16 of "
-    "GPUs.",
-)
-@click.option("--deterministic", is_flag=True, help="Use deterministic kernels, even if slower.")
+@compute_options("implementation")
 @click.option(
     "--minutes",
     type=FiniteNumber(0, _MOST_MINUTES, min_open=True),
@@ -132,7 +124,7 @@ def speed(
     if as_json:
         print_json(as_dict(found, measured.path))
     elif measured.study.repeats:
-        print_speed(options.console(), found)
+        print_speed(console(), found)
     if measured.study.repeats:
         say(f"The study is {measured.path}.")
     if measured.interrupt is not None:
