@@ -27,10 +27,13 @@ def keeper(kept):
     return lambda folder: reference.keep_runs([folder], kept)
 
 
-def test_every_seed_of_all_comes_before_the_next():
+def test_the_sources_come_first_and_every_seed_of_all_before_the_next():
     items = queue.planned()
     assert len(items) == len(set(items)) == 101
-    assert [item.seed for item in items] == sorted(item.seed for item in items)
+    sources, papers = items[:66], items[66:]
+    for part, recipes in ((sources, queue.SOURCES), (papers, queue.PAPERS)):
+        assert {item.implementation.partition("-")[2] for item in part} == set(recipes)
+        assert [item.seed for item in part] == sorted(item.seed for item in part)
     assert {item.implementation for item in items if item.seed == 0} == {
         *(f"{framework}-{recipe}" for framework in queue.SEEDS for recipe in queue.SOURCES),
         *(f"torch-{recipe}" for recipe in queue.PAPERS),
@@ -49,6 +52,25 @@ def test_a_worker_makes_and_keeps_what_is_missing(small, tmp_path):
     assert small.state(kept) == "Kept: 1 of 1 run. Missing: none."
     (run,) = load_results(kept).runs.itertuples()
     assert (run.implementation, run.seed, run.status) == (item.implementation, 0, "ok")
+
+
+def test_a_run_that_takes_longer_than_the_time_is_left(small, tmp_path, monkeypatch):
+    kept, folder = tmp_path / "kept", tmp_path / "work"
+    monkeypatch.setattr(small, "TO_SCORE_S", 3600)
+    small.work(kept, folder, 0, 0.2, keeper(kept))
+    assert len(small.missing(kept)) == 1
+
+
+def test_a_run_takes_as_long_as_that_of_its_implementation_else_of_its_recipe(monkeypatch):
+    kept = ROOT / "results" / "reference"
+    runs = load_results(kept).runs
+    monkeypatch.setattr(queue, "IMAGES", 60_000)
+    needed_s = queue._needed_s(kept)
+    own = needed_s(queue.Item("torch-dcgan", 7))
+    assert own >= runs[runs["implementation"] == "torch-dcgan"]["train_s"].min()
+    longest = max(needed_s(queue.Item(f"{name}-dcgan", 7)) for name in ("torch", "keras"))
+    assert needed_s(queue.Item("other-dcgan", 7)) == longest
+    assert needed_s(queue.Item("torch-unknown", 0)) == queue.TO_SCORE_S
 
 
 def test_what_another_worker_makes_is_left_to_it(small, tmp_path):
