@@ -262,8 +262,10 @@ def _by_recipe(group: Group) -> Iterator[str]:
 def _how(group: Group) -> str:
     seeds = sorted({run.spec.seed for run in group.runs})
     listed = ", ".join(map(str, seeds))
+    sizes = sorted({run.spec.images_per_step for run in group.runs})
     how = (
-        f"{group.setting.budget_images:,} training images each; "
+        f"{group.setting.budget_images:,} training images each, "
+        f"in batches of {' or '.join(map(str, sizes))}; "
         f"{f'means of the seeds {listed}' if len(seeds) > 1 else f'seed {listed} alone'}; "
         f"{many(group.setting.threads, 'processor thread')} of an {group.setting.hardware}."
     )

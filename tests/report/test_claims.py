@@ -12,7 +12,9 @@ from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
 from gan_bench.errors import GanBenchError
 from gan_bench.plan import Budget
+from gan_bench.plugins.describe import describe
 from gan_bench.report.claims import by_claim, by_document, claims, in_short
+from gan_bench.report.claims.changed import changed_values
 from gan_bench.report.claims.effects import measured_effect
 from gan_bench.report.claims.evidence import Evidence
 from gan_bench.report.claims.measures import (
@@ -61,9 +63,7 @@ def results(tmp_path):
 @pytest.fixture
 def found(results):
     def read():
-        loaded = load_results(results)
-        [group] = summarise(collect_runs(results, loaded), loaded).groups
-        return {row.claim: row for row in claims(group, loaded.losses)}
+        return {row.claim: row for row in claims(only_group(results), load_results(results).losses)}
 
     return read
 
@@ -104,6 +104,31 @@ def test_a_claim_that_the_seeds_confirm_holds(results, found):
     assert found()[BETTER].measured.startswith(
         "FID (lenet features): 4.10 against 8.20, ratio 0.500 "
     )
+
+
+def test_values_that_the_runs_changed_are_named(results):
+    def spec(name, seed):
+        values = describe(name, {"batch_size": 32}, (28, 28, 1)).recipe_values
+        return run_spec(name, seed, recipe_values=values)
+
+    for name in ("torch-enhanced", "torch-baseline", "torch-dcgan", "torch-sngan"):
+        add(results, name, [4.0], spec=spec)
+    assert changed_values(only_group(results)) == (
+        "The claims are about the recipes' own values. These runs have other ones: batch_size 32 "
+        "instead of 128 (dcgan); batch_size 32 instead of 256 (baseline and enhanced)."
+    )
+
+
+def test_the_recipes_own_values_need_no_sentence(results):
+    values = describe("torch-dcgan", {}, (28, 28, 1)).recipe_values
+    add_run(results, run_spec(recipe_values=values | {"epochs": 1}))
+    assert changed_values(only_group(results)) == ""
+
+
+def only_group(results):
+    loaded = load_results(results)
+    [group] = summarise(collect_runs(results, loaded), loaded).groups
+    return group
 
 
 def test_a_claim_that_the_seeds_contradict_does_not_hold(results, found):

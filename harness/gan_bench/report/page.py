@@ -21,6 +21,7 @@ from gan_bench.report.charts.loss_curves import Losses, loss_charts, loss_curves
 from gan_bench.report.charts.png import fid_picture, loss_picture
 from gan_bench.report.claims import ClaimRow, by_claim, by_document, claims
 from gan_bench.report.claims import in_short as claims_in_short
+from gan_bench.report.claims.changed import changed_values
 from gan_bench.report.pictures import Look, Names, Picture, looks
 from gan_bench.report.samples import Leader, SampleRow, Samples, leaders, sample_pages
 from gan_bench.report.samples.nearest import shares_table
@@ -82,7 +83,7 @@ class GroupPage:
     claims: list[list[ClaimRow]]
     """The rows of each claim together, the verdict first."""
     claims_by_document: list[str]
-    """A sentence on the claims of each document."""
+    """The values that the runs changed, if any; and a sentence on the claims of each document."""
     scores_in_short: str
     """What the tables of `quality` hold, in one line."""
 
@@ -261,7 +262,7 @@ def _group_page(
         pairs=found,
         chosen_pairs=chosen_pairs(group, found),
         claims=by_claim(claimed),
-        claims_by_document=by_document(claimed),
+        claims_by_document=[*filter(None, [changed_values(group)]), *by_document(claimed)],
         scores_in_short=scores_in_short(group, tables),
     )
 

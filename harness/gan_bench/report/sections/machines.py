@@ -15,10 +15,12 @@ _NAMED = 6
 
 
 def setting_in_words(group: Group) -> str:
-    """Return the group's setting, with the machines that only scores are from."""
+    """Return the group's setting, the batch size if all have one, and further machines."""
+    sizes = {run.spec.recipe_values.get("batch_size") for run in group.runs}
+    batches = f", batches of {sizes.pop()}" if len(sizes) == 1 and None not in sizes else ""
     others = dict.fromkeys(Machine.of(run) for row in group.rows for run in row.elsewhere)
     also = f"; scores also from {listed([str(one) for one in others], _NAMED)}" if others else ""
-    return f"{group.setting.describe()}{also}"
+    return f"{group.setting.describe()}{batches}{also}"
 
 
 def machine_notes(group: Group) -> list[str]:
