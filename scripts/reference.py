@@ -6,8 +6,9 @@ spaces and without values that are the default. Of seed 0, which the report show
 grids of the samples at three evaluation points, in 16 grey levels. `--into` names another folder,
 such as that of a GPU's results (docs/gpu.md).
 
-`python scripts/reference.py work --hours 2 --processor 1` makes runs that are missing, one after
-the other, and keeps them; `state` counts them (`reference_queue` has the list).
+`python scripts/reference.py work --hours 2 --processor 1` makes runs of the next included results
+that are missing, one after the other, and keeps them in results/reference/next, until there are
+enough to replace the present ones; `state` counts them (`reference_queue` has the list).
 
 `python scripts/reference.py show` writes reports/reference, the README's table and pictures, and
 the table beside published figures in results/reference/README.md, all from results/reference.
@@ -39,6 +40,7 @@ from gan_bench.text import figure, many
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "results" / "reference"
+NEXT = KEPT / "next"
 REPORT = ROOT / "reports" / "reference"
 README = ROOT / "README.md"
 SHOWN_SEED = 0
@@ -145,14 +147,14 @@ def _write_grid(path: Path, kept: Path) -> None:
 @click.option("--processor", type=int, required=True, help="Number of the processor to use.")
 @click.option("--folder", type=click.Path(path_type=Path), default=ROOT / "results" / "work")
 def work(hours: float, processor: int, folder: Path) -> None:
-    """Make missing runs of the included results on one processor, at low priority."""
-    reference_queue.work(KEPT, folder, processor, hours, lambda done: keep_runs([done], KEPT))
+    """Make missing runs of the next included results on one processor, at low priority."""
+    reference_queue.work(NEXT, folder, processor, hours, lambda done: keep_runs([done], NEXT))
 
 
 @main.command()
 def state() -> None:
-    """Say how many runs of the included results there are."""
-    click.echo(reference_queue.state(KEPT))
+    """Say how many runs of the next included results there are."""
+    click.echo(reference_queue.state(NEXT))
 
 
 @main.command()
