@@ -118,13 +118,15 @@ def test_a_turn_on_a_slower_machine_is_discarded(three):
         ),
         ({"gpu_exclusive": True, "throttle_reasons": ("SwPowerCap",)}, None),
         ({"gpu_exclusive": None, "sm_clock_mhz": 1500.0}, None),
+        ({"gpu_exclusive": None, "sm_clock_mhz": None}, None),  # NVML does not show it
     ],
 )
-def test_turns_on_a_gpu_are_judged_by_the_gpu_and_not_by_the_processors(three, facts, reason):
+def test_turns_on_a_gpu_are_judged_by_the_gpu_and_not_by_the_processors(facts, reason):
     on_gpu = {"other_load": 0.9, "machine_gflops": None, "sm_clock_mhz": 1900.0, **facts}
-    made = study(three[:1], {0: 100.0}, 3, changed=lambda repeat, target: on_gpu)
+    spec = run_spec(device="cuda")
+    made = study([spec], {0: 100.0}, 3, changed=lambda repeat, target: on_gpu)
     assert {turn.discarded for _, turn in made.turns} == {reason}
-    assert judged(made.repeats) == list(made.repeats)
+    assert judged(made.repeats, "cuda") == list(made.repeats)
 
 
 def test_groups_that_common_members_connect_have_ratios_across_them(three):
@@ -143,14 +145,64 @@ def test_groups_that_common_members_connect_have_ratios_across_them(three):
     assert found.within < 0.01
 
 
-def test_without_a_common_member_there_is_no_ratio(three):
+def test_without_a_common_member_there_is_no_ratio_and_each_keeps_its_throughput(three):
     def apart(repeat, target):
         return {} if (repeat <= 6) == (target < 2) else None
 
-    found = figures(study(three, {0: 100.0, 1: 80.0, 2: 300.0}, 12, changed=apart))
+    found = figures(study(three, {0: 100.0, 1: 80.0, 2: 300.0}, 12, changed=apart, drift=0.0))
     shares = by_label(found)
-    assert shares["jax-dcgan"].share is None and shares["jax-dcgan"].images_per_s > 200
+    assert shares["jax-dcgan"].share is None
+    for label, true in zip(THREE, (100, 80, 300), strict=True):
+        assert shares[label].images_per_s == pytest.approx(true, rel=0.02), label
     assert shares["torch-dcgan"].share.estimate == 1 and found.within is None
+
+
+def test_two_unconnected_parts_have_each_their_own_level(three):
+    """Equal ones in parts of different length stay equal."""
+    of = [*three, run_spec("torch-decay")]
+
+    def apart(repeat, target):
+        return {} if (repeat <= 16) == (target < 2) else None
+
+    found = figures(study(of, dict.fromkeys(range(4), 100.0), 24, changed=apart, drift=0.0))
+    assert [row.images_per_s for row in found.rows] == pytest.approx([100] * 4, rel=0.02)
+
+
+def test_one_with_a_single_turn_is_not_what_the_others_are_compared_with(three):
+    def fails_early(repeat, target):
+        return None if target == 0 and repeat > 1 else {}
+
+    found = figures(study(three, {0: 200.0, 1: 100.0, 2: 80.0}, 8, changed=fails_early))
+    first, second, third = found.rows
+    assert first.label == "torch-dcgan" and first.share is None
+    assert second.share.estimate == 1 and third.share.low < 0.8 < third.share.high
+    assert found.fit.contrast({0: 1.0, 1: -1.0}) is None
+
+
+def test_one_that_failed_early_does_not_bring_back_the_turns_that_were_disturbed(three):
+    def changed(repeat, target):
+        if target == 0 and repeat > 2:
+            return None
+        return {"other_load": 0.5, "seconds": 100.0} if (repeat, target) == (4, 1) else {}
+
+    found = figures(study(three, {0: 200.0, 1: 100.0, 2: 80.0}, 8, changed=changed))
+    assert not found.disturbed
+    assert by_label(found)["jax-dcgan"].share.low < 0.8 < by_label(found)["jax-dcgan"].share.high
+
+
+def test_contrasts_have_the_error_of_least_squares_over_groups(three):
+    """In two groups with a common member, the error of that member is in their ratios."""
+
+    def grouped(repeat, target):
+        return None if target == (2 if repeat <= 6 else 1) else {}
+
+    estimates = []
+    for seed in range(200):
+        made = study(three, {0: 100.0, 1: 80.0, 2: 50.0}, 12, changed=grouped, seed=seed, sd=0.02)
+        test = figures(made).fit.contrast({1: 1.0, 2: -1.0})
+        half = stats.t.ppf(0.975, test.freedom) * test.error
+        estimates.append(abs(test.estimate - np.log(1.6)) < half)
+    assert 0.90 < np.mean(estimates) < 0.99
 
 
 def test_one_implementation_alone_has_the_interval_of_its_own_throughput(three):
@@ -160,6 +212,11 @@ def test_one_implementation_alone_has_the_interval_of_its_own_throughput(three):
     logs = np.log(list(row.by_repeat.values()))
     half = stats.t.ppf(0.975, 9) * logs.std(ddof=1) / np.sqrt(10)
     assert found.within == pytest.approx(np.expm1(half))
+
+
+def test_the_only_one_that_was_measured_is_certain_of_its_own_throughput(three):
+    found = figures(study(three[:2], {1: 100.0}, 10, sd=0.2, drift=0.0))
+    assert found.alone and found.within > 0.05
 
 
 def test_fewer_than_three_turns_give_a_throughput_without_a_ratio(three):

@@ -1,13 +1,17 @@
 """``gan-bench speed`` from the command line, with trainers that take no time."""
 
+import io
 import json
 import re
 import signal
 import tempfile
 
 import pytest
+from rich.console import Console
 
 from bench import complaint
+from gan_bench.analysis.speed import figures
+from gan_bench.cli.views.speed import print_speed
 from gan_bench.errors import UsageError
 from gan_bench.launch import speed as launched
 from gan_bench.results.load import load_results
@@ -38,6 +42,14 @@ def measured(bench, quick):
         return done, json.loads(done.out)
 
     return measure
+
+
+def speed_lines(found):
+    """Return the lines of the table, by their first word."""
+    console = Console(width=300, file=io.StringIO())
+    print_speed(console, found)
+    lines = console.file.getvalue().splitlines()
+    return {line.split()[0]: line for line in lines if line.strip()}
 
 
 def studies(bench):
@@ -100,14 +112,19 @@ def test_one_that_fails_later_keeps_its_turns(bench, plugin, measured):
         "later",
         "def train(self, batches, draws):\n"
         "    self.calls = getattr(self, 'calls', 0) + 1\n"
-        "    if self.calls > 9:\n"
+        "    if self.calls > 11:\n"
         "        raise RuntimeError('enough')\n"
         "    return super().train(batches, draws)\n",
     )
-    done, _ = measured(later, plugin("good"))
+    done, shown = measured(later, plugin("good"))
     assert done.code == 1 and "later is left out: " in done.err
     (study,) = studies(bench)
-    assert {turn.target for _, turn in study.turns} >= {1}
+    assert {turn.target for _, turn in study.turns} == {0, 1}
+    by_name = {row["implementation"]: row for row in shown["implementations"]}
+    assert by_name["later"]["turns"] + by_name["later"]["discarded"] == 1
+    assert "enough" in by_name["later"]["reason"]
+    lines = speed_lines(figures(study))
+    assert "enough" in lines["later"] and "error" not in lines["good"]
     assert [target.reason is None for target in study.targets] == [False, True]
 
 

@@ -75,7 +75,7 @@ def test_recipe_against_framework_pairs_the_repeats(folder):
     ]
     write(folder, of=of, rates={0: 100.0, 1: 200.0, 2: 50.0, 3: 100.0})
     text = render_full_markdown(report_page(folder)).decode()
-    assert "Speeds are those of a speed study, whose repeats take the place of seeds" in text
+    assert "Speeds are those of a speed study, whose turns are compared within repeats" in text
     assert "the speed of torch is 0.50 times that of keras" in text
 
 

@@ -64,6 +64,10 @@ def study(
     facts = {
         **{"command": "gan-bench speed", "created_at": "2026-01-01T00:00:00+00:00"},
         **{"machine": MACHINE, "within": 0.02, "minutes": 15.0, "took_s": 60.0},
-        **{"ended": "certain", "targets": tuple(targets), "repeats": tuple(judged(made))},
+        **{
+            "ended": "certain",
+            "targets": tuple(targets),
+            "repeats": tuple(judged(made, of[0].device)),
+        },
     }
     return SpeedStudy.model_validate(facts | values)

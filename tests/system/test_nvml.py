@@ -380,6 +380,21 @@ def test_who_else_used_a_card(watched, before, during, exclusive, others):
     assert watch.use([], 10).other_processes == others
 
 
+def test_another_process_takes_the_card_only_while_it_is_there(watched):
+    """One that came in the first minute of a study does not disturb its later turns."""
+    pids = [[], [ME], [ME, STRANGER], [ME], [ME]]
+    watch = watched([(10.0 * i, H100 | {"processes": of}) for i, of in enumerate(pids)])
+    assert watch.exclusive is False
+    during = [watch.exclusive_during(10.0 * i - 1, 10.0 * i + 1) for i in range(1, 5)]
+    assert during == [True, False, True, True]
+    assert watch.exclusive_during(33.0, 34.0) is False  # nobody looked
+
+
+def test_an_exclusive_card_is_exclusive_at_any_time(watched):
+    watch = watched([(float(i), H100 | {"processes": [ME][:i]}) for i in range(3)])
+    assert watch.exclusive_during(50.0, 51.0) is True
+
+
 def test_a_driver_that_answers_during_the_run_only_shows_no_exclusive_card(nvidia, monkeypatch):
     monkeypatch.setattr(nvml, "_WAIT_S", 0.1)
     nvidia({"gpus": [H100]})

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from gan_bench.analysis.groups import SCHEDULE, facts_in_words
 from gan_bench.analysis.identity import identity
+from gan_bench.analysis.speed import RankedSpeed
 from gan_bench.analysis.statistics import Ratio, SeedValues, paired_ratio
 from gan_bench.analysis.summary import Group, Row
 from gan_bench.analysis.updates import GENERATOR_STEPS
@@ -77,11 +78,11 @@ def effects(group: Group) -> list[Effect]:
     by_name: dict[str, list[Row]] = {}
     for row in group.rows:
         by_name.setdefault(row.runs[0].spec.implementation.name, []).append(row)
-    found = [effect for name, rows in by_name.items() for effect in _of(name, rows)]
+    found = [e for name, rows in by_name.items() for e in _of(name, rows, group.speed)]
     return sorted(found, key=_changed)
 
 
-def _of(name: str, rows: Sequence[Row]) -> Iterable[Effect]:
+def _of(name: str, rows: Sequence[Row], speed: RankedSpeed | None) -> Iterable[Effect]:
     """Yield the effects of one implementation."""
     specs = [row.runs[0].spec for row in rows]
     facts = [identity(spec) for spec in specs]
@@ -96,7 +97,7 @@ def _of(name: str, rows: Sequence[Row]) -> Iterable[Effect]:
         for label, members in zip(labels, alike.values(), strict=True):
             once = _once(members, field)
             if len(once) > 1 and any(row.ok_runs for row in once):
-                yield _effect(label, field, once, members)
+                yield _effect(label, field, once, members, speed)
 
 
 def _all_else(spec: RunSpec, facts: Mapping[str, Any], field: str) -> str:
@@ -133,7 +134,13 @@ def _once(rows: Sequence[Row], field: str) -> list[Row]:
     )
 
 
-def _effect(label: str, field: str, rows: Sequence[Row], repeated: Sequence[Row]) -> Effect:
+def _effect(
+    label: str,
+    field: str,
+    rows: Sequence[Row],
+    repeated: Sequence[Row],
+    speed: RankedSpeed | None,
+) -> Effect:
     """Return the effect in the rows; ``repeated`` also has those of values with several rows."""
     default, known = _default(rows, field)
     of_default = next((r for r in rows if known and _value(r, field) == default), None)
@@ -150,15 +157,18 @@ def _effect(label: str, field: str, rows: Sequence[Row], repeated: Sequence[Row]
     else:
         why = Base.DEFAULT_NOT_RUN
     compared = {
-        row.label: _compared(row, base, field, is_default=row is of_default) for row in rows
+        row.label: _compared(row, base, field, speed, is_default=row is of_default) for row in rows
     }
     return Effect(label, field, tuple(compared.values()), compared[base.label], why, default)
 
 
-def _compared(row: Row, base: Row, field: str, *, is_default: bool) -> EffectRow:
+def _compared(
+    row: Row, base: Row, field: str, speed: RankedSpeed | None, *, is_default: bool
+) -> EffectRow:
     def ratio(mine: SeedValues | None, theirs: SeedValues | None) -> Ratio | None:
         return paired_ratio(mine, theirs) if row is not base and mine and theirs else None
 
+    studied = speed and row.images_per_s and base.images_per_s and row is not base
     spec = row.runs[0].spec
     in_a_step = {network: spec.recipe_values.get(name) for network, name in UPDATES.items()}
     return EffectRow(
@@ -166,7 +176,11 @@ def _compared(row: Row, base: Row, field: str, *, is_default: bool) -> EffectRow
         is_default=is_default,
         row=row,
         fid=ratio(row.fid, base.fid),
-        images_per_s=ratio(row.images_per_s, base.images_per_s),
+        images_per_s=(
+            speed.ratio(row.label, base.label)
+            if speed and studied
+            else ratio(row.images_per_s, base.images_per_s)
+        ),
         updates={n: spec.steps * k for n, k in in_a_step.items() if type(k) is int},
     )
 

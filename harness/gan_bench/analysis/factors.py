@@ -8,8 +8,8 @@ each seed, and frameworks by the ratio of two twins with one seed.
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from statistics import geometric_mean
@@ -20,19 +20,24 @@ from numpy.typing import NDArray
 from gan_bench.analysis.moderation import moderate
 from gan_bench.analysis.pairs import Pairs, all_pairs, difference, p_values
 from gan_bench.analysis.ranks import RankedGroup
+from gan_bench.analysis.speed import RankedSpeed, ratio_of
 from gan_bench.analysis.statistics import (
     Difference,
     Ratio,
     SeedValues,
+    holm,
     holm_of_last_axis,
     mean_interval,
     paired_ratio,
     sample_variance,
 )
 from gan_bench.analysis.summary import Row
+from gan_bench.analysis.turns import Contrast
 from gan_bench.metrics import Metric
 
 _Floats = NDArray[np.float64]
+_Weights = Mapping[tuple[str, str], float]
+"""Weights by recipe and framework, which sum to zero."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,9 @@ class Factors:
     frameworks: Sequence[str]
     looks: int = 1
     """See `gan_bench.analysis.pairs.Pairs`."""
+    study: Callable[[_Weights], Contrast | None] | None = None
+    """Estimates a weighted sum of logarithms over recipes and frameworks, if the values are those
+    of a study of speed: its turns are no independent seeds, and groups may share no repeat."""
 
     @staticmethod
     def of(
@@ -53,15 +61,22 @@ class Factors:
         by_label: Mapping[str, SeedValues],
         metric: Metric,
         looks: int = 1,
+        study: RankedSpeed | None = None,
     ) -> "Factors":
         """Return them of a group's cells (`cells_of`) and of the values by label."""
         known = {key: by_label.get(row.label) for key, row in cells.items()}
+
+        def contrast(weights: _Weights) -> Contrast | None:
+            assert study is not None
+            return study.contrast({cells[key].label: weight for key, weight in weights.items()})
+
         return Factors(
             metric,
             {key: values for key, values in known.items() if values},
             list(dict.fromkeys(recipe for recipe, _ in cells)),
             sorted({framework for _, framework in cells}),
             looks,
+            contrast if study else None,
         )
 
     def twins(self, recipe: str) -> tuple[str, ...]:
@@ -72,7 +87,15 @@ class Factors:
     def ratio(self, framework: str, to: str, recipe: str) -> Ratio | None:
         """Return a recipe's values in one framework over those in another, paired by seed."""
         a, b = (self.values.get((recipe, f)) for f in (framework, to))
+        if a and b and self.study:
+            return self._studied({(recipe, framework): 1.0, (recipe, to): -1.0})
         return paired_ratio(a, b) if a and b else None
+
+    def _studied(self, weights: _Weights) -> Difference | None:
+        """Return a weighted sum of a study of speed as a ratio, with an uncorrected p."""
+        assert self.study is not None
+        turns = min(self.values[key].seeds for key in weights)
+        return ratio_of(self.study(weights), turns)
 
     def recipe_effects(self) -> dict[str, Ratio]:
         """Return each recipe's ratio to the mean of all, over the recipes of every framework.
@@ -82,6 +105,8 @@ class Factors:
         names = [r for r in self.recipes if self.twins(r) == tuple(self.frameworks)]
         if len(names) < 2:
             return {}
+        if self.study:
+            return dict(self._studied_effects(names))
         table = [[self.values[name, f].by_seed for f in self.frameworks] for name in names]
         seeds = _common_seeds([by_seed for row in table for by_seed in row])
         if not seeds:
@@ -91,6 +116,17 @@ class Factors:
         logs: _Floats = np.log(values)
         by_recipe = logs.mean(axis=1) - logs.mean(axis=(0, 1))
         return {name: _effect(logs) for name, logs in zip(names, by_recipe.tolist(), strict=True)}
+
+    def _studied_effects(self, names: Sequence[str]) -> Iterator[tuple[str, Ratio]]:
+        each = 1 / len(self.frameworks)
+        for name in names:
+            weights = {
+                (other, f): each * ((other == name) - 1 / len(names))
+                for other in names
+                for f in self.frameworks
+            }
+            if found := self._studied(weights):
+                yield name, found
 
     @cached_property
     def ranked_recipes(self) -> RankedGroup | None:
@@ -152,6 +188,9 @@ class Factors:
         names = self.frameworks
         found = Pairs.none(len(names), "ratio", paired=True, looks=self.looks)
         for a, b in combinations(range(len(names)), 2):
+            if self.study:
+                self._put_studied(found, a, b)
+                continue
             logs = [
                 x for r in self.recipes if len(x := self._log_ratios(names[a], names[b], r)) > 1
             ]
@@ -162,6 +201,17 @@ class Factors:
                 test = float(estimate), float(error), float(freedom)
                 found.put(a, b, test, (int(seeds.min()),) * 2)
         return found
+
+    def _put_studied(self, found: Pairs, a: int, b: int) -> None:
+        """Add the test of two frameworks in a study of speed."""
+        assert self.study is not None
+        x, y = self.frameworks[a], self.frameworks[b]
+        both = [r for r in self.recipes if {x, y} <= {*self.twins(r)}]
+        weights = {(r, f): w / len(both) for r in both for f, w in ((x, 1.0), (y, -1.0))}
+        test = self.study(weights) if both else None
+        if test:
+            turns = min(self.values[key].seeds for key in weights)
+            found.put(a, b, (test.estimate, test.error, test.freedom), (turns, turns))
 
     def framework_ratio(self, framework: str, to: str) -> Ratio | None:
         """Return the ratio of two frameworks over the recipes of both, None if they share none.
@@ -187,8 +237,11 @@ class Factors:
     def twins_apart(self) -> tuple["TwinDifference", ...]:
         """Every pair of twins, compared by seed and corrected over all pairs of twins.
 
-        The variance of a pair's ratios is moderated by those of the other pairs.
+        The variance of a pair's ratios is moderated by those of the other pairs; not in a study of
+        speed, whose errors are estimated together.
         """
+        if self.study:
+            return tuple(self._studied_twins())
         pairs = [
             (recipe, a, b, logs)
             for recipe in self.recipes
@@ -210,6 +263,18 @@ class Factors:
                 pairs, *(x.tolist() for x in (means, errors, freedom, p, seeds)), strict=True
             )
         )
+
+    def _studied_twins(self) -> "Iterator[TwinDifference]":
+        every = [(r, a, b) for r in self.recipes for a, b in combinations(self.twins(r), 2)]
+        ratios = [self.ratio(a, b, recipe) for recipe, a, b in every]
+        tested = [
+            (twins, ratio)
+            for twins, ratio in zip(every, ratios, strict=True)
+            if isinstance(ratio, Difference)
+        ]
+        corrected = holm([ratio.p for _, ratio in tested])
+        for ((recipe, a, b), ratio), p in zip(tested, corrected, strict=True):
+            yield TwinDifference(recipe, a, b, replace(ratio, p=p, adjusted=True))
 
 
 @dataclass(frozen=True)

@@ -7,22 +7,22 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Final
 
 import numpy as np
 from scipy import special  # scipy.stats takes longer to import than pandas
 
 from gan_bench.analysis.identity import same_speed
+from gan_bench.analysis.pairs import Pairs, difference, p_values
 from gan_bench.analysis.runs import Run, busy, host_of
-from gan_bench.analysis.statistics import LEVEL
-from gan_bench.analysis.turns import Fit, Share
+from gan_bench.analysis.statistics import LEVEL, Difference
+from gan_bench.analysis.turns import FEWEST_TURNS, Contrast, Fit, Share
 from gan_bench.results.speed import Repeat, SpeedStudy, SpeedTarget, Turn
 from gan_bench.system.calibration import EXCLUSIVE_BELOW
 from gan_bench.text import listed, many, percent, told_apart
 
-FEWEST_TURNS: Final = 3
-"""Turns of each implementation without which no figure is made of undisturbed turns alone."""
 SLOW_MACHINE: Final = 0.9
 """Share of the machine's usual rate below which a turn is discarded."""
 THROTTLED: Final = frozenset(
@@ -32,32 +32,31 @@ THROTTLED: Final = frozenset(
 them: many cards reach it whenever they work."""
 
 
-def judged(repeats: Sequence[Repeat]) -> list[Repeat]:
+def judged(repeats: Sequence[Repeat], device: str) -> list[Repeat]:
     """Return the repeats with a reason at each turn that other load or throttling disturbed."""
-    alone = [turn for repeat in repeats for turn in repeat.turns if _intrusion(turn) is None]
     every = [turn for repeat in repeats for turn in repeat.turns]
+    alone = [turn for turn in every if _intrusion(turn, device) is None]
     rates = [turn.machine_gflops for turn in alone or every if turn.machine_gflops is not None]
     usual = statistics.median(rates) if rates else None
     return [
         repeat.model_copy(
-            update={
-                "turns": tuple(
-                    turn.model_copy(update={"discarded": _intrusion(turn) or _slow(turn, usual)})
-                    for turn in repeat.turns
-                )
-            }
+            update={"turns": tuple(_judged(turn, device, usual) for turn in repeat.turns)}
         )
         for repeat in repeats
     ]
 
 
-def _intrusion(turn: Turn) -> str | None:
+def _judged(turn: Turn, device: str, usual: float | None) -> Turn:
+    reason = _intrusion(turn, device) or _slow(turn, usual)
+    return turn.model_copy(update={"discarded": reason})
+
+
+def _intrusion(turn: Turn, device: str) -> str | None:
     """Return what else used the device, or made it slower, in words."""
     if turn.gpu_exclusive is False:
         return "other processes computed on the GPU"
     # A GPU's work hardly depends on the processors, as with runs.
-    on_cpu = turn.sm_clock_mhz is None and turn.gpu_exclusive is None
-    if on_cpu and turn.other_load is not None and turn.other_load >= EXCLUSIVE_BELOW:
+    if device == "cpu" and turn.other_load is not None and turn.other_load >= EXCLUSIVE_BELOW:
         return f"other processes used {percent(turn.other_load, 0)} of the processors"
     if found := THROTTLED & set(turn.throttle_reasons):
         return f"the GPU was throttled ({listed(sorted(found))})"
@@ -116,6 +115,13 @@ class Figures:
     """Fastest first; those without a turn last."""
     disturbed: bool
     """Whether the figures are of all turns, because too few were undisturbed."""
+    fit: Fit | None
+    """None without a turn."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether only one implementation has turns, so that there is no ratio."""
+        return sum(row.images_per_s is not None for row in self.rows) == 1
 
     @property
     def within(self) -> float | None:
@@ -128,8 +134,8 @@ class Figures:
     def within_of(self, places: Collection[int]) -> float | None:
         """Return the same of the targets in these places."""
         rows = [row for row in self.rows if row.place in places]
-        if len(self.rows) == 1 and rows:
-            return _alone(rows[0])
+        if self.alone:
+            return next((_alone(row) for row in rows if row.images_per_s is not None), None)
         shares = [row.share for row in rows]
         if not shares or any(share is None for share in shares):
             return None
@@ -169,14 +175,14 @@ def figures(study: SpeedStudy) -> Figures:
     """Return what a study comes to.
 
     The figures are of the turns that were not discarded. If these are fewer than three of some
-    implementation, they are of all turns, and `Figures.disturbed` says so: the disturbances are
-    then a part of the intervals.
+    implementation that made three, they are of all turns, and `Figures.disturbed` says so: the
+    disturbances are then a part of the intervals.
     """
     every = study.turns
     kept = [(repeat, turn) for repeat, turn in every if turn.discarded is None]
     counts = Counter(turn.target for _, turn in kept)
-    taken = {turn.target for _, turn in every}
-    disturbed = len(kept) < len(every) and any(counts[t] < FEWEST_TURNS for t in taken)
+    taken = Counter(turn.target for _, turn in every)
+    disturbed = any(counts[t] < FEWEST_TURNS <= made for t, made in taken.items())
     used = every if disturbed else kept
     labels = _labels([target for target in study.targets])
     fit = None
@@ -199,7 +205,7 @@ def figures(study: SpeedStudy) -> Figures:
         )
         rows.append(row)
     rows.sort(key=lambda row: (-(row.images_per_s or 0.0), row.label))
-    return Figures(study, tuple(rows), disturbed)
+    return Figures(study, tuple(rows), disturbed, fit)
 
 
 def _fraction(target: SpeedTarget, turns: Sequence[Turn]) -> float | None:
@@ -233,11 +239,48 @@ class RankedSpeed:
     by_label: Mapping[str, SpeedRow]
     """The study's rows by the labels of the ranking."""
 
+    def contrast(self, weights: Mapping[str, float]) -> Contrast | None:
+        """Return a weighted sum of logarithms of throughputs, see `Fit.contrast`."""
+        by_place: dict[int, float] = {}
+        for label, weight in weights.items():
+            place = self.by_label[label].place  # versions of the same speed have one
+            by_place[place] = by_place.get(place, 0.0) + weight
+        assert self.found.fit is not None
+        return self.found.fit.contrast(by_place)
+
+    def ratio(self, label: str, to: str) -> Difference | None:
+        """Return the ratio of two throughputs, with an uncorrected p value."""
+        turns = min(self.by_label[label].turns, self.by_label[to].turns)
+        return ratio_of(self.contrast({label: 1.0, to: -1.0}), turns)
+
+    def pairs(self, labels: Sequence[str]) -> Pairs:
+        """Return the tests of every two implementations: turns of a repeat are compared."""
+        found = Pairs.none(len(labels), "ratio", paired=True)
+        turns = [self.by_label[label].turns for label in labels]
+        for a, b in combinations(range(len(labels)), 2):
+            if test := self.contrast({labels[a]: 1.0, labels[b]: -1.0}):
+                found.put(a, b, (test.estimate, test.error, test.freedom), (turns[a], turns[b]))
+        return found
+
     def __str__(self) -> str:
         """Return e.g. ``the speed study of 2026-11-29, 8 repeats, on AMD EPYC, 2 cores``."""
         study = self.found.study
         repeats = many(len(study.repeats), "repeat")
         return f"the speed study of {study.created_at[:10]}, {repeats}, on {hardware_of(study)}"
+
+
+def ratio_of(test: Contrast | None, turns: int) -> Difference | None:
+    """Return a contrast as a ratio with an uncorrected p value; None without one.
+
+    ``turns`` are those of the implementation with fewest.
+    """
+    if test is None:
+        return None
+    estimate, error, freedom = (np.array(x) for x in (test.estimate, test.error, test.freedom))
+    p = float(p_values(estimate, error, freedom, np.array(turns), paired=True))
+    known = test.estimate, test.error, test.freedom
+    found = difference(known, p, (turns, turns), "ratio", paired=True)
+    return replace(found, adjusted=False)
 
 
 def hardware_of(study: SpeedStudy) -> str:
@@ -288,7 +331,10 @@ def _matched(study: SpeedStudy, ended: Mapping[str, Sequence[Run]]) -> RankedSpe
     }
     if any(not of <= rows.keys() for of in keys.values()):
         return None
-    return RankedSpeed(found, {label: rows[next(iter(of))] for label, of in keys.items()})
+    by_label = {label: rows[next(iter(of))] for label, of in keys.items()}
+    if any(row.share is None for row in by_label.values()):
+        return None  # without common repeats, throughputs are of different times
+    return RankedSpeed(found, by_label)
 
 
 def disturbances(found: Figures) -> list[str]:

@@ -7,9 +7,10 @@ differ from one implementation to the next.
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from scipy import special  # scipy.stats takes longer to import than pandas
 
 from gan_bench.analysis.statistics import LEVEL
 
+FEWEST_TURNS: Final = 3
+"""Turns of each implementation without which no figure is made of undisturbed turns alone."""
 _Floats = NDArray[np.float64]
 _WEIGHINGS = 2
 """How often the variances are estimated, and the turns weighed by them."""
@@ -42,6 +45,29 @@ class Share:
         return math.sqrt(self.high / self.low) - 1
 
 
+@dataclass(frozen=True)
+class Contrast:
+    """A weighted sum of logarithms of throughputs, such as the logarithm of a ratio."""
+
+    estimate: float
+    error: float
+    """Its standard error."""
+    freedom: float
+    """Degrees of freedom of the error."""
+
+
+def _connected(of: NDArray[np.intp], blocks: NDArray[np.intp]) -> list[int]:
+    """Return the number of the connected set that each implementation is in.
+
+    Common repeats connect implementations. By column.
+    """
+    parts = list(range(int(of.max()) + 1))
+    for block in np.unique(blocks):
+        members = sorted({parts[column] for column in of[blocks == block]})
+        parts = [members[0] if part in members else part for part in parts]
+    return parts
+
+
 class Fit:
     """Least squares of log throughput = implementation + repeat + error.
 
@@ -61,19 +87,32 @@ class Fit:
         blocks_of = {repeat: block for block, repeat in enumerate(self._repeats)}
         self._of = np.array([self._column[target] for target in targets])
         self._in = np.array([blocks_of[repeat] for repeat in repeats])
+        self._parts = _connected(self._of, self._in)
+        self._part_sizes = Counter(self._parts)
         logs = np.log(np.asarray(rates, dtype=np.float64))
-        count, blocks = len(self._targets), len(self._repeats)
-        # Effects of the repeats sum to zero, so an implementation's level is at their mean. One
-        # implementation alone has no repeats to tell from errors.
-        effects = np.vstack([np.eye(blocks - 1), -np.ones((1, blocks - 1))])
-        design = np.eye(count)[self._of]
-        if count > 1:
-            design = np.hstack([design, effects[self._in]])
+        design = np.hstack([np.eye(len(self._targets))[self._of], *self._effects()])
         self._root_weights = np.ones(len(logs))
         self._solve(design, logs)
-        for _ in range(_WEIGHINGS if count > 1 else 0):
+        for _ in range(_WEIGHINGS if len(self._targets) > 1 else 0):
             self._root_weights = 1 / np.sqrt(self._variances()[self._of])
             self._solve(design, logs)
+
+    def _effects(self) -> Iterator[_Floats]:
+        """Yield the design of the repeats' effects in each part: (turns, repeats of the part - 1).
+
+        The effects in a part sum to zero, so that an implementation's level is at the mean of its
+        part's repeats. One implementation alone has no repeats to tell from errors.
+        """
+        part_of_turn = np.array(self._parts)[self._of]
+        for part, size in self._part_sizes.items():
+            blocks = np.unique(self._in[part_of_turn == part])
+            if size == 1:
+                continue
+            design = np.zeros((len(self._of), len(blocks) - 1))
+            for place, block in enumerate(blocks[:-1]):
+                design[self._in == block, place] = 1.0
+            design[self._in == blocks[-1]] = -1.0
+            yield design
 
     def _solve(self, design: _Floats, logs: _Floats) -> None:
         """Fit with the present weights; what is kept of the turns is multiplied by their roots."""
@@ -101,47 +140,58 @@ class Fit:
         return np.asarray((totals + _PRIOR_TURNS * median) / (number + _PRIOR_TURNS))
 
     @cached_property
-    def _parts(self) -> list[int]:
-        """Number the sets of implementations that common repeats connect, by column."""
-        parts = list(range(len(self._targets)))
-        for block in range(len(self._repeats)):
-            members = sorted({parts[column] for column in self._of[self._in == block]})
-            parts = [members[0] if part in members else part for part in parts]
-        return parts
-
-    @cached_property
     def _fastest(self) -> int:
-        """The column of the fastest among those that are connected to most others."""
-        sizes = Counter(self._parts)
+        """The column of the fastest of those that are connected to most others.
+
+        With enough turns, if there is one: the error of too few would be in no interval.
+        """
+        turns = np.bincount(self._of)
         return max(
             range(len(self._targets)),
-            key=lambda column: (sizes[self._parts[column]], self._solution[column]),
+            key=lambda column: (
+                turns[column] >= FEWEST_TURNS,
+                self._part_sizes[self._parts[column]],
+                self._solution[column],
+            ),
         )
 
     def level(self, target: int) -> float:
-        """Return a throughput in images per second, at the repeats' mean."""
+        """Return a throughput in images per second, at the mean of the repeats of its part."""
         return float(np.exp(self._solution[self._column[target]]))
 
     def share(self, target: int) -> Share | None:
         """Return the ratio to the fastest with its interval; None without a common repeat."""
         column, fastest = self._column.get(target), self._fastest
-        if column is None or self._parts[column] != self._parts[fastest]:
+        if column is None:
             return None
         if column == fastest:
             return Share(1.0, 1.0, 1.0)
-        contrast = np.zeros(self._x.shape[1])
-        contrast[[column, fastest]] = 1.0, -1.0
-        estimate = float(self._solution[column] - self._solution[fastest])
-        half = self._half_width(self._x @ (self._inverse @ contrast))
-        if half is None:
+        found = self.contrast({target: 1.0, self._targets[fastest]: -1.0})
+        if found is None:
             return None
-        return Share(*(math.exp(estimate + side * half) for side in (0, -1, 1)))
+        half = float(special.stdtrit(found.freedom, (1 + LEVEL) / 2)) * found.error
+        return Share(*(math.exp(found.estimate + side * half) for side in (0, -1, 1)))
 
-    def _half_width(self, weights: _Floats) -> float | None:
-        """Return half the width of the 95 % interval of a weighted sum of the values."""
-        counts = self._free > _NO_FREEDOM  # the others have no weight, either
-        squared = np.zeros_like(weights)
-        squared[counts] = weights[counts] ** 2 / self._free[counts]
+    def contrast(self, weights: Mapping[int, float]) -> Contrast | None:
+        """Return a weighted sum of logarithms of throughputs; the weights sum to zero.
+
+        None if no common repeats connect the implementations, or if one of them has so few turns
+        that the error is unknown.
+        """
+        if not weights.keys() <= self._column.keys():
+            return None
+        columns = [self._column[target] for target in weights]
+        if len({self._parts[column] for column in columns}) != 1:
+            return None
+        contrast = np.zeros(self._x.shape[1])
+        contrast[columns] = list(weights.values())
+        of_turns = self._x @ (self._inverse @ contrast)
+        counts = self._free > _NO_FREEDOM
+        # A turn alone in its repeat has no weight; an implementation's only turn has.
+        if np.abs(of_turns[~counts]).max(initial=0.0) > _NO_FREEDOM * np.abs(of_turns).max():
+            return None
+        squared = np.zeros_like(of_turns)
+        squared[counts] = of_turns[counts] ** 2 / self._free[counts]
         variance = float((squared * self._errors**2).sum())
         # Traces of A and of A squared, where A is I - H with rows and columns times sqrt(squared).
         inner = self._inverse @ (self._x.T @ (squared[:, None] * self._x))
@@ -149,12 +199,10 @@ class Fit:
         of_square = float(
             (squared**2).sum() - 2 * (squared**2 * (1 - self._free)).sum() + (inner * inner.T).sum()
         )
-        if trace <= 0 or of_square <= 0:
+        if trace <= 0 or of_square <= 0 or trace**2 / of_square < 1:
             return None
-        freedom = trace**2 / of_square
-        if freedom < 1:
-            return None
-        return float(special.stdtrit(freedom, (1 + LEVEL) / 2)) * math.sqrt(variance)
+        estimate = float(contrast @ self._solution)
+        return Contrast(estimate, math.sqrt(variance), trace**2 / of_square)
 
     def by_repeat(self, target: int) -> dict[int, float]:
         """Return an implementation's throughput in each repeat, without the repeats' effects.
@@ -168,7 +216,8 @@ class Fit:
             error = float(self._errors[row] / self._root_weights[row])
             # What an implementation's own mean takes from its errors stays: it is no repeat's.
             own = 1 - 1 / len(rows)
-            wider = math.sqrt(own / float(self._free[row])) if len(self._targets) > 1 else 1.0
+            alone = self._part_sizes[self._parts[column]] == 1
+            wider = 1.0 if alone else math.sqrt(own / float(self._free[row]))
             value = float(self._solution[column]) + wider * error
             found[self._repeats[int(self._in[row])]] = math.exp(value)
         return found

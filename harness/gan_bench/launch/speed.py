@@ -2,7 +2,7 @@
 
 Each implementation has a process, which is built once and then stays. In a repeat every process has
 one turn of a few seconds, in a random order, while the others wait for theirs. If not all processes
-fit into the memory, they form groups; the fastest two stay and connect one group to the next.
+fit into the memory, they form groups; two of each stay and connect it to the next.
 """
 
 import contextlib
@@ -70,9 +70,11 @@ class _Member:
 
     place: int
     session: Session
-    before: int
-    steps: int
-    calls: int
+    before: int = 0
+    steps: int = 1
+    calls: int = 1
+    warm: bool = False
+    """Whether it has made a turn: the first one is slower, and is not recorded."""
 
     @property
     def question(self) -> dict[str, int]:
@@ -183,13 +185,12 @@ class _Measurement:
         """Measure group after group."""
         pending, ends = self._possible(), set[Ended]()
         while pending:
-            self.group += 1
             links = len(self.members)
             began = time.monotonic()
             pending = self._fill(pending)
             new = len(self.members) - links
             if not new and pending:
-                self._close(self.members)  # they leave no room for another
+                self._close(self.members[-1:])  # the links leave no room for another
                 continue
             # The next groups need as long for their start, and as long for their turns.
             each_s = (time.monotonic() - began) / max(1, new)
@@ -268,7 +269,7 @@ class _Measurement:
             return True
         assert session is not None
         self._change(place, **ready)
-        self.members.append(_Member(place, session, 0, 1, 1))
+        self.members.append(_Member(place, session))
         took = duration(time.monotonic() - began)
         number = sum(t.step_s is not None or t.reason is not None for t in self.targets)
         self.tell(
@@ -288,7 +289,9 @@ class _Measurement:
     def _take_turns(self, share_s: float) -> Ended:
         """Let the group's members take turns until they are certain, or its time is up."""
         began = time.monotonic()
+        self.group += bool(self.members)
         self._plan_turns(share_s)
+        self._warm_up()
         rate = self._machine_rate()
         for done in range(MOST_REPEATS if self.members else 0):
             order = self.random.permutation(len(self.members))
@@ -313,7 +316,8 @@ class _Measurement:
 
     def _plan_turns(self, share_s: float) -> None:
         """Choose the steps of each member's turns by the time of one step."""
-        each_s = share_s / max(1, _WANTED_REPEATS * len(self.members)) - _BESIDE_S
+        turns = _WANTED_REPEATS * len(self.members) + sum(not one.warm for one in self.members)
+        each_s = share_s / max(1, turns) - _BESIDE_S
         turn_s = min(_LONGEST_TURN_S, max(_SHORTEST_TURN_S, each_s))
         longest = LONGEST_CHUNK_STEPS[device_kind(self.device)]
         for member in self.members:
@@ -323,6 +327,25 @@ class _Measurement:
             member.steps = -(-steps // member.calls)
             # A step without a clock brings code and data back into the caches.
             member.before = 1 if step_s < turn_s / 4 else 0
+
+    def _warm_up(self) -> None:
+        """Let each new member make a turn that does not count."""
+        for member in [one for one in self.members if not one.warm]:
+            member.warm = self._ask(member) is not None
+
+    def _ask(self, member: _Member) -> Mapping[str, Any] | None:
+        """Let a member make the steps of a turn; return None if it fails and is left out."""
+        try:
+            answer: Mapping[str, Any] = member.session.ask(member.question)
+            reason = answer.get("reason")
+        except (ChildError, ChildDied) as error:
+            answer, reason = {}, str(error)
+        if reason is None:
+            return answer
+        self._leave_out(member.place, reason)
+        self.members.remove(member)
+        member.session.close()
+        return None
 
     def _machine_rate(self) -> float | None:
         if self.rate is None:
@@ -336,15 +359,8 @@ class _Measurement:
         spec = self.targets[member.place].spec
         began, meter = time.time(), LoadMeter()
         started_s = time.monotonic() - self.started
-        try:
-            answer = member.session.ask(member.question)
-            reason = answer.get("reason")
-        except (ChildError, ChildDied) as error:
-            answer, reason = {}, str(error)
-        if reason is not None:
-            self._leave_out(member.place, reason)
-            self.members.remove(member)
-            member.session.close()
+        answer = self._ask(member)
+        if answer is None:
             return self._machine_rate()
         load = meter.stop(answer["cpu_s"])
         rate = self._machine_rate()
@@ -378,7 +394,7 @@ class _Measurement:
         chunk = {"event": "chunk", "attempt": 1, "time": now, "seconds": min(seconds, now - began)}
         use = self.watch.use([{**chunk, "warmup": True, "step": 1, "first_step": 0}], 1)
         return {
-            "gpu_exclusive": self.watch.exclusive,
+            "gpu_exclusive": self.watch.exclusive_during(began, now),
             "sm_clock_mhz": use and use.sm_clock_mhz,
             "throttle_reasons": (use and use.throttle_reasons) or (),
         }
@@ -389,8 +405,8 @@ class _Measurement:
             return
         number = len(self.repeats) + 1
         repeat = Repeat(number=number, group=self.group, turns=tuple(self.turns))
-        self.turns = []
-        self.repeats = judged([*self.repeats, repeat])
+        # In one step, so that an interrupt loses none.
+        self.repeats, self.turns = judged([*self.repeats, repeat], self.device), []
         found = figures(self.write())
         discarded = sum(turn.discarded is not None for turn in self.repeats[-1].turns)
         parts = [many(len(repeat.turns), "turn")]
@@ -405,12 +421,15 @@ class _Measurement:
         return not found.disturbed and within is not None and within < self.options.within
 
     def _keep_links(self) -> None:
-        """End the processes of the group, but those of the fastest that have enough turns."""
-        fastest_first = [row.place for row in figures(self.study()).rows]
+        """End the processes of the group, but of those with most turns that count.
+
+        Speed does not matter: of nearly equal ones, the fastest is so by chance, and its advantage
+        would be that of the group.
+        """
         again = self._unfinished()
         self._close(member for member in self.members if member.place in again)
-        ranked = sorted(self.members, key=lambda member: fastest_first.index(member.place))
-        self._close(ranked[_LINKS:])
+        counts = Counter(turn.target for _, turn in self.study().turns if turn.discarded is None)
+        self._close(sorted(self.members, key=lambda member: -counts[member.place])[_LINKS:])
 
     def _close(self, members: Iterable[_Member]) -> None:
         for member in list(members):
@@ -422,7 +441,7 @@ class _Measurement:
         repeats = self.repeats
         if self.turns:
             last = Repeat(number=len(repeats) + 1, group=self.group, turns=tuple(self.turns))
-            repeats = judged([*repeats, last])
+            repeats = judged([*repeats, last], self.device)
         return SpeedStudy(
             command=self.options.command,
             created_at=self.created_at,

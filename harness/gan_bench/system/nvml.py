@@ -223,6 +223,8 @@ class _Sample:
     energy_j: float | None = None
     power_w: float | None = None
     memory: float | None = None
+    strangers: int | None = None
+    """Number of processes that are not this one's."""
 
 
 @dataclass
@@ -327,8 +329,11 @@ class GpuWatch:
         if self.gpu.mig is not None:
             card = _asked(pynvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle, handle)
         running = _asked(pynvml.nvmlDeviceGetComputeRunningProcesses, handle)
+        strangers = None
         if running is not None:
-            self._processes.note([process.pid for process in running])
+            pids = [process.pid for process in running]
+            self._processes.note(pids)
+            strangers = len(self._processes.strangers & {*pids})
         memory = _asked(
             pynvml.nvmlDeviceGetMemoryInfo, handle, getattr(pynvml, "nvmlMemory_v2", None)
         ) or _asked(pynvml.nvmlDeviceGetMemoryInfo, handle)
@@ -347,6 +352,7 @@ class GpuWatch:
                 energy_j=None if energy is None else energy / 1e3,
                 power_w=None if power is None else power / 1e3,
                 memory=None if memory is None else memory.used / 1e6,
+                strangers=strangers,
             )
         )
 
@@ -359,6 +365,18 @@ class GpuWatch:
             used = self._samples[0].memory
             return None if used is not None and used > _UNSEEN_MIB else True
         return None if others is None else others == 0
+
+    def exclusive_during(self, start: float, end: float) -> bool | None:
+        """Return whether no other process computed on the card between two times of the run."""
+        if self.exclusive is not False or not self._processes.own_seen:
+            return self.exclusive
+        # NVML does not say when a process came, so the samples beside the time count, too.
+        found = [
+            sample.strangers
+            for sample in self._samples
+            if start - _EVERY_S <= sample.time <= end + _EVERY_S and sample.strangers is not None
+        ]
+        return bool(found) and not any(found)
 
     def use(self, events: Sequence[Mapping[str, Any]], images_per_step: int) -> GpuUse | None:
         """Return what the card did, given the events of the attempt; None if nothing was seen.

@@ -1,5 +1,6 @@
 """Studies of speed in the terminal and as JSON."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from rich.text import Text
 
 from gan_bench.analysis.speed import Figures, SpeedRow, disturbances, hardware_of
 from gan_bench.cli.views.tables import print_table, state
+from gan_bench.results.speed import SpeedStudy
 from gan_bench.text import (
     MISSING,
     WIDE,
@@ -49,7 +51,8 @@ def speed_table(found: Figures) -> Table:
     for row in found.rows:
         last = row.target.reason
         cells = _cells(row, on_gpu)
-        rows.append([*cells, *([state("error", last or "")] if len(columns) > len(cells) else ())])
+        reason = state("error", last) if last else ""
+        rows.append([*cells, *([reason] if len(columns) > len(cells) else ())])
     return Table(columns, rows)
 
 
@@ -87,28 +90,39 @@ def sentences(found: Figures) -> list[str]:
         f"{many(spec.threads, 'thread')}{precision}."
     ]
     if (within := found.within) is not None:
+        what, which = ("The throughput", "") if found.alone else ("Each ratio", "widest ")
         if within < study.within and not found.disturbed:
-            said.append(f"Each ratio is certain within {percent(within, 1)}, as was asked for.")
+            said.append(f"{what} is certain within {percent(within, 1)}, as was asked for.")
         else:
             wide = percent(within, 1) if within < 1 else f"a factor of {factor(1 + within)}"
-            asked = percent(study.within)
-            said.append(f"The widest interval is the ratio within {wide}; {asked} was asked for.")
+            said.append(
+                f"The {which}95 % interval is within {wide}; {percent(study.within)} was asked for."
+            )
+    if study.ended == "repeats":
+        said.append("It ended before its time because it had made the most repeats.")
     said += disturbances(found)
     said.append(
         "First step: seconds from importing the framework to the end of it; compiling is a part. "
         f"Peak MB: {'of the GPU, of arrays' if study.gpu else 'of the process'}. Machine rate: "
         "share of it that the recipe's arithmetic reached."
     )
-    if (
-        len({turn.target for _, turn in study.turns}) > 1
-        and max(r.group for r in study.repeats) > 1
-    ):
-        groups = max(repeat.group for repeat in study.repeats)
+    groups = _groups(study)
+    if len(groups) > 1:
+        linked = all(before & after for before, after in pairwise(groups))
         said.append(
-            f"The processes did not fit into the memory together: they were measured in {groups} "
-            "groups, and the fastest two of each also in the next."
+            "The processes did not fit into the memory together: they were measured in "
+            f"{len(groups)} groups"
+            + (", and up to two of each also in the next." if linked else ".")
         )
     return said
+
+
+def _groups(study: SpeedStudy) -> list[set[int]]:
+    """Return the targets of each group."""
+    found: dict[int, set[int]] = {}
+    for repeat in study.repeats:
+        found.setdefault(repeat.group, set()).update(turn.target for turn in repeat.turns)
+    return list(found.values())
 
 
 def as_dict(found: Figures, path: Path) -> dict[str, Any]:

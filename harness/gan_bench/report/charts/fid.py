@@ -242,7 +242,9 @@ def _final_fids(group: Group, ranks: RankedGroup, number: int) -> Dots:
 def _throughput(group: Group, ranks: RankedGroup, number: int) -> Dots:
     marks = _marks(group, ranks, "training images per second:")
     chart = _rows(f"throughput-{number}", "Throughput after the warm-up", marks, ranks)
-    note = "Higher is better. Large marks: mean over the seeds. Small marks: seeds."
+    each = {spread.of_each for spread in ranks.spreads.values()}
+    what = "seeds" if each == {"seed"} else "repeats of the speed study"
+    note = f"Higher is better. Large marks: mean over the {what}. Small marks: {what}."
     return replace(chart, x_title="training images per second", notes=(note, *chart.notes))
 
 
@@ -294,18 +296,19 @@ def _marks(group: Group, ranks: RankedGroup, what: str) -> pd.DataFrame:
 def _marks_of(row: Row, values: SeedValues, what: str) -> Iterator[_Mark]:
     spec = row.ok_runs[0].spec
     end = f"step {spec.steps:,}, {many(spec.steps * spec.images_per_step, 'image')}"
-    times = row.finish_s.by_seed if row.finish_s else {}
+    times = row.finish_s.by_seed if row.finish_s and values.of_each == "seed" else {}
 
     def mark(part: str, who: str, value: float, seconds: float | None, said: str = "") -> _Mark:
         text = f"{row.label}\n{what} {figure(value)}{said}\n{who}\n{end}\n{time_in_words(seconds)}"
         return row.label, part, value, math.nan if seconds is None else seconds, text
 
     said = f" ({figure(values.low)} to {figure(values.high)})" if values.seeds > 1 else ""
-    every = seeds_in_words(values.seed_numbers)
+    repeats = f"mean of {many(values.seeds, 'repeat')}"
+    every = seeds_in_words(values.seed_numbers) if values.of_each == "seed" else repeats
     middle = row.finish_s.median if row.finish_s else None
     yield mark("mean", every, values.mean, middle, said)
     for seed, value in values.by_seed.items():
-        yield mark("seed", f"seed {seed}", value, times.get(seed))
+        yield mark("seed", f"{values.of_each} {seed}", value, times.get(seed))
 
 
 def _quality_and_time(group: Group, ranks: RankedGroup, number: int) -> Dots | None:

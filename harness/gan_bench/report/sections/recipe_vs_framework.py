@@ -26,8 +26,8 @@ _UNCERTIFIED_NOTE = (
     f" {UNCERTIFIED} No parity certificate confirms that the twins compute the same thing."
 )
 _REPEATS_NOTE = (
-    " Speeds are those of a speed study, whose repeats take the place of seeds: turns of a repeat "
-    "are close in time."
+    " Speeds are those of a speed study, whose turns are compared within repeats, with the study's "
+    "own errors."
 )
 _Cells = Mapping[tuple[str, str], Row]
 """Rows by recipe and framework."""
@@ -91,7 +91,7 @@ def crossed(group: Group) -> Crossed | None:
         factors = Factors.of(cells, fids, metric(group.metric or ""), group.looks)
         measures.append(Measure("quality", f"Final FID ({group.features})", "FID", factors))
     if speeds:
-        factors = Factors.of(cells, speeds, metric(SPEED))
+        factors = Factors.of(cells, speeds, metric(SPEED), study=group.speed)
         measures.append(Measure("speed", "Images/s", "speed", factors))
     if not measures:
         return None

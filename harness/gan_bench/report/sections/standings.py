@@ -49,12 +49,13 @@ def standings(
     """Return a group's rankings; a budget that is too short to rank quality ranks speed only."""
     fids = {row.label: row.fid for row in group.rows if row.fid and not row.saw_reference}
     speeds = {row.label: row.images_per_s for row in group.rows if row.images_per_s}
+    pairs = group.speed.pairs(list(speeds)) if group.speed else None
     ranked = not group.too_short
     fid = metric(group.metric or "")
     shared = any(busy(run) for run in group.timed_ok)
     return Standings(
         at_equal_images=certain(group.rows, fids, fid, group.looks) if fids and ranked else None,
-        speed=RankedGroup(speeds, metric(SPEED)) if speeds else None,
+        speed=RankedGroup(speeds, metric(SPEED), pairs) if speeds else None,
         equal_time=RankedGroup(equal.fids, fid, looks=group.looks) if equal and ranked else None,
         at_equal_updates=(
             certain(group.rows, updates.fids, fid, group.looks)
