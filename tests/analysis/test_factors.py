@@ -91,6 +91,41 @@ def test_recipes_are_compared_over_the_seeds_that_their_twins_share():
     assert factors(one).ranked_recipes.between("a", "b").seeds == (5, 5)
 
 
+def test_the_first_seed_of_a_new_twin_changes_no_ranking():
+    """As while the runs of a framework are being made."""
+    seeds = {"torch": 5, "keras": 3, "jax": 3}
+    drawn = simulated({"a": 10, "b": 20, "c": 30, "d": 40}, {f: 1 for f in seeds}, seeds=5)
+    values = {(recipe, f): of[: seeds[f]] for (recipe, f), of in drawn.items()}
+    del values["b", "jax"]
+    before = factors(values).ranked_recipes
+    values["b", "jax"] = drawn["b", "jax"][:1]
+    after = factors(values).ranked_recipes
+    assert before.tiers == after.tiers == [["a"], ["b"], ["c"], ["d"]]
+    assert before.between("a", "b") == after.between("a", "b") and not after.unknown
+
+
+def test_twins_without_common_seeds_leave_the_one_with_most():
+    values = simulated({"a": 10, "b": 20, "c": 30}, {"torch": 1}, seeds=5)
+    values["a", "jax"] = {9: 10.0, 10: 11.0, 11: 10.5}
+    values["b", "jax"] = {0: 20.0}
+    ranks = factors(values).ranked_recipes
+    assert ranks.labels == ["a", "b", "c"] and not ranks.best_is_short
+    assert ranks.between("a", "b").seeds == (5, 5)
+
+
+def test_the_order_of_frameworks_is_that_of_the_seeds_that_are_tested():
+    """Further seeds of one framework that are worse by chance do not hide a clear difference."""
+    keras = {"a": [10.0, 10.5, 9.8], "b": [20.0, 20.4, 19.7]}
+    values = {}
+    for recipe, of in keras.items():
+        values[recipe, "keras"] = of
+        torch = [x * ratio for x, ratio in zip(of, (0.95, 0.949, 0.951), strict=True)]
+        values[recipe, "torch"] = [*torch, 1.3 * of[0], 1.3 * of[1]]
+    found = factors(values)
+    assert found.framework_ratio("torch", "keras").clear
+    assert found.ranked_frameworks.clearly("torch", "keras")
+
+
 def test_frameworks_are_compared_within_recipe_and_seed():
     """Recipes and seeds that differ much hide nothing: only the ratios of twins count."""
     random = np.random.default_rng(1)

@@ -79,6 +79,35 @@ def test_what_is_told_apart_stays_so_whatever_later_seeds_show():
     assert ("a", "b") in look(later, before, 4, DESIGN, FID).apart
 
 
+def test_the_lowest_mean_does_not_lead_those_that_were_told_apart_as_better():
+    """Two twins fail in the same later seeds, after a third one was told apart as worse."""
+    values = {
+        "x": [12.0, 12.1, 11.9],
+        "keras-y": [7.0, 7.3, 6.8, 40.0, *[7.0] * 6],
+        "torch-y": [7.1, 7.2, 6.9, 41.0, *[7.0] * 6],
+    }
+    looks, known = followed({label: dict(enumerate(of)) for label, of in values.items()})
+    assert {("keras-y", "x"), ("torch-y", "x")} <= looks[-1].apart
+    known["keras-y"][4] = known["torch-y"][4] = 60.0
+    known |= {label: {s: of[s] for s in of if s < 5} for label, of in known.items()}
+    found = look(known, looks[0], 5, DESIGN, FID)
+    assert found.contradicted == {("keras-y", "x"), ("torch-y", "x")}
+    assert "x" not in found.certain
+    lead, places, *_ = verdict(found, known, DESIGN, FID)
+    assert lead.startswith("x has the lowest FID (12.0), but ")
+    assert "keras-y and torch-y are told apart from it as better, by geometric means" in lead
+    assert "keras-y and x" in places
+
+
+def test_one_without_results_is_named_and_no_place_is_certain():
+    values = drawn([0, 1], 0.02) | {"c": {2: 0.5}, "d": {}}
+    found = look(values, None, 3, DESIGN, FID)
+    assert found.apart == {("a", "b")} and found.missing == ("c", "d") and not found.certain
+    assert progress(found, DESIGN).startswith("3 seeds: 0 of 4 places are certain")
+    said = verdict(found, values, DESIGN, FID)
+    assert "Not compared, with fewer than two results: c and d." in said
+
+
 def test_a_pair_with_a_closed_side_is_not_tested_again():
     """`c` is closed: neither its pairs that are beyond reach nor its values change anything."""
     values = drawn([0, 0.1, 3], 0.05)

@@ -4,9 +4,12 @@ import pytest
 
 from gan_bench.analysis.sequential import Design
 from gan_bench.errors import UsageError
+from gan_bench.launch.local import write_plan
 from gan_bench.launch.until_certain import check_rounds, first_round, run_until_certain
 from gan_bench.metrics import metric
 from gan_bench.plan import Budget, Plan
+from gan_bench.results.layout import open_results
+from gan_bench.results.record import read_plans
 from report_folder import quick_spec, run_spec
 
 FID = metric("fid_lenet")
@@ -96,11 +99,24 @@ def test_each_round_is_recorded_with_the_most_seeds():
     assert len({plan.plan_id for plan in train.rounds}) == len(train.rounds)
 
 
+def test_the_looks_stay_recorded_if_their_runs_are_planned_again(tmp_path):
+    """The first round has the runs, and so the file, of a plan with three seeds."""
+    results = open_results(tmp_path / "results", create=True)
+    first = first_round(plan_of(*NAMES), DESIGN)
+    write_plan(results, first)
+    write_plan(results, first.model_copy(update={"most_seeds": None}))
+    part = first.model_copy(update={"runs": first.runs[:2], "most_seeds": None})
+    write_plan(results, part)
+    planned, left_out = read_plans(results)
+    assert {run.most_seeds for run in planned.values()} == {DESIGN.most} and left_out == []
+
+
 def test_what_has_no_values_has_no_place_and_gets_no_further_seeds():
     train = Trained(**(OPEN | {"torch_c": [None] * 6}))
     history, _ = run(plan_of(*NAMES), train)
     assert {name for names in train.names[1:] for name, _ in names} == {"torch-a", "torch-b"}
     assert history.looks[-1].labels == ("torch-a", "torch-b")
+    assert "Not compared, with fewer than two results: torch-c." in history.verdict
 
 
 def test_what_saw_the_reference_has_no_place():
@@ -111,7 +127,7 @@ def test_what_saw_the_reference_has_no_place():
         for spec in plan.runs
     ]
     history, _ = run(plan.model_copy(update={"runs": tuple(runs)}), Trained(**OPEN))
-    assert history.looks[-1].labels == ("torch-a", "torch-b")
+    assert (history.looks[-1].labels, history.looks[-1].missing) == (("torch-a", "torch-b"), ())
 
 
 def test_versions_with_other_values_have_places_of_their_own():

@@ -361,6 +361,18 @@ def test_twins_that_are_equal_count_once():
         assert found.estimate == pytest.approx(np.exp(x.mean() - y.mean()))
 
 
+def test_a_framework_with_more_seeds_weighs_no_more_than_the_others():
+    """Correlations are compared with zero over the seeds that all frameworks have."""
+    claim = next(one for one in sources_claims() if one.measure == "loss_fid_correlation")
+    found = [evidence_of(dict.fromkeys(range(5), -0.9), None)]
+    for framework in ("keras", "jax"):
+        values = {seed: 0.1 + seed / 100 for seed in range(3)}
+        found.append(evidence_of(values, None, framework))
+    words, difference, _ = measured_effect(claim, found, MEASURES)
+    assert difference.estimate == pytest.approx((-0.9 + 0.11 + 0.11) / 3)
+    assert words.endswith(", 3 seeds in 3 frameworks")
+
+
 @pytest.mark.parametrize("shared", [0.0, 0.5, 1.0])
 def test_equal_recipes_are_told_apart_in_at_most_a_twentieth_of_the_cases(shared):
     """Also if twins are alike in part or whole, and some seeds have one framework only."""
@@ -389,7 +401,9 @@ def test_the_seeds_that_would_decide_are_those_of_the_tables():
     assert seeds_for_difference(values.tolist(), (values + 0.5).tolist(), 0.05) == 64
     assert seeds_for_mean((values + 0.1).tolist(), 0.05) is None
     assert seeds_for_mean(values.tolist(), 0.05) is None
-    assert seeds_for_mean([1.0, 1.0, 1.0], 0.05) == 3
+    # Without any spread, p is that of the sign test: 2 * 0.5**6 is below 5 %, 2 * 0.5**5 is not.
+    assert seeds_for_mean([1.0, 1.0, 1.0], 0.05) == 6
+    assert seeds_for_mean([-0.8, -0.8000000000000002, -0.8], 0.0045) == 9
     assert seeds_for_mean((values + 1.0).tolist(), 0.01) > 10
 
 

@@ -71,8 +71,20 @@ def test_the_sentences_weigh_recipe_against_framework(product, read):
     product({"dcgan": 10.0, "decay": 40.0}, {"torch": 1.0, "keras": 1.5})
     text = " ".join(read().sentences)
     assert "For the same recipe, the FID of torch is 0.67 times that of keras" in text
-    assert "The FID of dcgan is 0.50 (0.50 to 0.50) times the geometric mean of 2 recipes" in text
-    assert ", that of decay 2.0 (2.0 to 2.0) times." in text
+    interval = "95 % interval 0.50 to 0.50"
+    assert f"The FID of dcgan is 0.50 ({interval}) times the geometric mean of 2 recipes" in text
+    assert ", that of decay 2.0 (95 % interval 2.0 to 2.0) times." in text
+
+
+def test_a_ratio_names_the_recipes_that_it_is_of(product, read):
+    """A recipe whose twin has one seed so far is in no mean over seeds."""
+    product({"dcgan": 10.0, "decay": 40.0}, {"torch": 1.0, "keras": 1.5})
+    product({"cosine": 10.0}, {"torch": 1.0})
+    product({"cosine": 10.0}, {"keras": 9.0}, seeds=[1.0])
+    text = " ".join(read().sentences)
+    assert (
+        "the FID of torch is 0.67 times that of keras (geometric mean over 2 recipes, 0.67" in text
+    )
 
 
 def test_frameworks_within_the_seeds_noise_are_not_told_apart(results, read):

@@ -22,6 +22,7 @@ from gan_bench.analysis.pairs import Pairs, all_pairs, difference, p_values
 from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.speed import RankedSpeed, ratio_of
 from gan_bench.analysis.statistics import (
+    FEWEST_SEEDS,
     Difference,
     Ratio,
     SeedValues,
@@ -133,27 +134,42 @@ class Factors:
         """The recipes by their geometric means over the twins; None if there is but one.
 
         Two recipes are compared over the frameworks that both have, and each over the seeds that
-        all of its twins there have.
+        all of its twins there have. A twin with too few seeds does not count beside others.
         """
-        spreads = {r: self._over_twins(r, self.twins(r)) for r in self.recipes}
+        spreads = {r: self._over_twins(r, self._counted(r)) for r in self.recipes}
         known = {r: found for r, found in spreads.items() if found}
         return (
             RankedGroup(known, self.metric, self._recipe_pairs(known)) if len(known) > 1 else None
         )
+
+    def _counted(self, recipe: str) -> tuple[str, ...]:
+        """Return the frameworks over which a recipe's mean is taken.
+
+        Those with enough seeds, if there are any; and if these have too few seeds in common, that
+        with most seeds.
+        """
+        twins = self.twins(recipe)
+        seeds = {f: self.values[recipe, f].seeds for f in twins}
+        counted = tuple(f for f in twins if seeds[f] >= FEWEST_SEEDS) or twins
+        common = _common_seeds([self.values[recipe, f].by_seed for f in counted]) if counted else []
+        if len(common) < min(FEWEST_SEEDS, max(seeds.values(), default=0)):
+            return (max(counted, key=lambda f: seeds[f]),)
+        return counted
 
     def _over_twins(self, recipe: str, frameworks: Iterable[str]) -> SeedValues | None:
         return _geometric_means([self.values[recipe, f].by_seed for f in frameworks])
 
     def _recipe_pairs(self, recipes: Iterable[str]) -> Pairs:
         names = list(recipes)
+        counted = {name: self._counted(name) for name in names}
         shared = {
-            (a, b): tuple(f for f in self.twins(names[a]) if f in self.twins(names[b]))
+            (a, b): tuple(f for f in counted[names[a]] if f in counted[names[b]])
             for a, b in combinations(range(len(names)), 2)
         }
         found = Pairs.none(len(names), "ratio", looks=self.looks)
         for frameworks in set(shared.values()) - {()}:
             # All that have these frameworks say how much such means vary.
-            have = [i for i, name in enumerate(names) if {*frameworks} <= {*self.twins(name)}]
+            have = [i for i, name in enumerate(names) if {*frameworks} <= {*counted[name]}]
             means = [self._over_twins(names[i], frameworks) for i in have]
             tests = all_pairs([m.values if m else () for m in means], scale="ratio")
             places = {i: place for place, i in enumerate(have)}
@@ -166,18 +182,23 @@ class Factors:
     def ranked_frameworks(self) -> RankedGroup | None:
         """The frameworks by the ratios of twins; None without a recipe that all of them have.
 
-        The values of each are its geometric means over the recipes that every framework has.
+        The values of each are its geometric means over the recipes that every framework has, of the
+        seeds that all of these have: those of the tests, or their order could be another one.
         """
         every = [r for r in self.recipes if self.twins(r) == tuple(self.frameworks)]
         if len(self.frameworks) < 2 or not every:
             return None
-        spreads = {f: self._over_recipes(f, every) for f in self.frameworks}
-        known = {f: values for f, values in spreads.items() if values}
-        whole = len(known) == len(spreads)
-        return RankedGroup(known, self.metric, self.framework_pairs) if whole else None
-
-    def _over_recipes(self, framework: str, recipes: Iterable[str]) -> SeedValues | None:
-        return _geometric_means([self.values[r, framework].by_seed for r in recipes])
+        seeds = _common_seeds([self.values[r, f].by_seed for r in every for f in self.frameworks])
+        if not seeds:
+            return None
+        known = {
+            f: SeedValues.by(
+                {s: geometric_mean(self.values[r, f].by_seed[s] for r in every) for s in seeds}
+            )
+            for f in self.frameworks
+        }
+        spreads = {f: values for f, values in known.items() if values}
+        return RankedGroup(spreads, self.metric, self.framework_pairs)
 
     @cached_property
     def framework_pairs(self) -> Pairs:

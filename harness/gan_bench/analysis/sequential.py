@@ -70,6 +70,11 @@ class Look:
     """Pairs that are equal within the factor, in the order of `labels`."""
     beyond: frozenset[Pair] = frozenset()
     """Pairs that even the most seeds would hardly decide, in the order of `labels`."""
+    contradicted: frozenset[Pair] = frozenset()
+    """Pairs of `apart` whose means, of all seeds so far, have the other order: one bad seed or
+    later ones decide it."""
+    missing: tuple[str, ...] = ()
+    """The implementations of the plan with fewer values: they are in no comparison."""
 
     @property
     def open_pairs(self) -> list[Pair]:
@@ -86,14 +91,21 @@ class Look:
 
     @property
     def certain(self) -> list[str]:
-        """Implementations that are told apart from, or equal to, each of the others."""
-        undecided = {*self.open_pairs, *self.beyond}
+        """Implementations that are told apart from, or equal to, each of the others.
+
+        None as long as one of the plan has too few values to be compared.
+        """
+        if self.missing:
+            return []
+        undecided = {*self.open_pairs, *self.beyond, *self.contradicted}
         found = {label for pair in undecided for label in pair}
         return [label for label in self.labels if label not in found]
 
 
 def look(values: Values, before: Look | None, seeds: int, design: Design, metric: Metric) -> Look:
     """Return what the first ``seeds`` seeds show, given what an earlier look has shown.
+
+    ``values`` has every implementation of the plan, if need be without values.
 
     Notes
     -----
@@ -109,6 +121,7 @@ def look(values: Values, before: Look | None, seeds: int, design: Design, metric
     """
     known = {label: _first_seeds(of, seeds) for label, of in values.items()}
     labels = tuple(label for label, of in known.items() if len(of) > 1)
+    missing = tuple(label for label in known if label not in labels)
     if before is None:
         before = Look(seeds, labels)
         pairs = list(combinations(labels, 2))
@@ -130,12 +143,16 @@ def look(values: Values, before: Look | None, seeds: int, design: Design, metric
     if seeds < design.most:
         chances = {pair: tests.chance(pair, level, design, seeds) for pair in left}
         beyond = {pair for pair, chance in chances.items() if chance < HOPELESS} - equal
+    told = before.apart | {tests.ordered(pair, metric) for pair in apart}
+    means = {label: metric.sign * fmean(known[label]) for label in labels}
     return Look(
         seeds,
         labels,
-        before.apart | {tests.ordered(pair, metric) for pair in apart},
+        told,
         before.equal | equal,
         (before.beyond - set(pairs)) | beyond,
+        frozenset((a, b) for a, b in told if means[a] > means[b]),
+        missing,
     )
 
 
@@ -206,7 +223,7 @@ class _Tests:
 
 def progress(found: Look, design: Design) -> str:
     """Return what a look has shown, and which implementations get another seed, in one line."""
-    beyond = len(found.labels) - len(found.certain) - len(found.open)
+    beyond = len({label for pair in found.beyond for label in pair}.difference(found.open))
     parts = [_certain(found)]
     if beyond:
         parts.append(f"{beyond} would hardly become so")
@@ -220,23 +237,25 @@ def progress(found: Look, design: Design) -> str:
 def _certain(found: Look) -> str:
     number = len(found.certain)
     verb = "is" if number == 1 else "are"
-    return f"{number} of {many(len(found.labels), 'place')} {verb} certain"
+    return f"{number} of {many(len(found.labels) + len(found.missing), 'place')} {verb} certain"
 
 
 def verdict(found: Look, values: Values, design: Design, metric: Metric) -> list[str]:
     """Return what the looks have shown, in sentences."""
     if len(found.labels) < 2:
         return ["Fewer than two implementations have results of two seeds: nothing is compared."]
-    undecided = [*found.open_pairs, *sorted(found.beyond)]
+    undecided = [*found.open_pairs, *sorted(found.beyond | found.contradicted)]
     certain = _certain(found)
     if undecided:
         named = [" and ".join(pair) for pair in undecided[:_NAMED]]
         more = len(undecided) - len(named)
         pairs = "; ".join([*named, *([f"{many(more, 'more pair')}"] if more else [])])
         certain += f"; not told apart: {pairs}"
+    absent = f"Not compared, with fewer than two results: {listed(found.missing, _NAMED)}."
     return [
         f"{_lead(found, values, design, metric)}.",
         f"{certain}.",
+        *([absent] if found.missing else []),
         f"Each of the {design.number} looks at the seeds has the level {100 * design.level:.2g} %, "
         "so at most 5 % of such plans tell any equal implementations apart.",
     ]
@@ -252,6 +271,7 @@ def _lead(found: Look, values: Values, design: Design, metric: Metric) -> str:
         (found.equal, f"equal to it within {100 * (design.equal_within - 1):.0f} %"),
         (found.beyond, f"not told apart from it, which {design.most} seeds would hardly change"),
         (set(found.open_pairs), f"not told apart from it after {found.seeds} seeds"),
+        (found.contradicted, "told apart from it as better, by geometric means"),
     )
     parts = []
     for pairs, words in kinds:

@@ -8,6 +8,7 @@ from functools import partial
 from types import FrameType
 from typing import Protocol
 
+from gan_bench.errors import UnreadableFile
 from gan_bench.launch.run_one import SCORED_LATER, Options, RunResult, action, run_one, score_one
 from gan_bench.launch.supervisor import ENDING_SIGNALS
 from gan_bench.plan import Plan, RunSpec, device_kind
@@ -135,8 +136,16 @@ def interruptible(signals: Sequence[signal.Signals] = ENDING_SIGNALS) -> Iterato
 
 
 def write_plan(results: ResultsFolder, plan: Plan) -> None:
-    """Write the plan's file, which `status` reads."""
-    plan.write(results.plans / f"{plan.plan_id}.json")
+    """Write the plan's file, which `status` reads.
+
+    The same runs may have been planned before as the first of more seeds, see `Plan.most_seeds`:
+    that stays, as their scores were looked at.
+    """
+    path = results.plans / f"{plan.plan_id}.json"
+    with contextlib.suppress(UnreadableFile, OSError):
+        looked = (plan.most_seeds, Plan.read(path).most_seeds)
+        plan = plan.model_copy(update={"most_seeds": max(filter(None, looked), default=None)})
+    plan.write(path)
 
 
 class _Held:

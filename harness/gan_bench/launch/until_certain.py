@@ -22,7 +22,8 @@ class History:
     runs: list[RunSpec] = field(default_factory=list)
     """In the order in which they ran."""
     values: dict[str, dict[int, float]] = field(default_factory=dict)
-    """Final values by implementation, with what tells its versions apart, and seed."""
+    """Final values by implementation, with what tells its versions apart, and seed. One without
+    values is there, too."""
     looks: list[Look] = field(default_factory=list)
 
     @property
@@ -81,16 +82,17 @@ def run_until_certain(
     say
         Called with a line for each look.
     """
-    history = History(design, metric)
     labels = plan.labels
+    # No FIDs against images that were seen in training.
+    ranked = {s.run_id: labels[s.run_id] for s in plan.runs if "test" not in s.train_splits}
+    history = History(design, metric, values={label: {} for label in ranked.values()})
     part, found = first_round(plan, design), None
     for seeds in design.looks:
         finals = train(part)
         for spec in part.runs:
             value = finals[spec.run_id]
-            # Logarithms are compared, and no FIDs against images that were seen in training.
-            if value is not None and value > 0 and "test" not in spec.train_splits:
-                history.values.setdefault(labels[spec.run_id], {})[spec.seed] = value
+            if value is not None and value > 0 and spec.run_id in ranked:  # logarithms are compared
+                history.values[ranked[spec.run_id]][spec.seed] = value
         history.runs += part.runs
         found = look(history.values, found, seeds, design, metric)
         history.looks.append(found)

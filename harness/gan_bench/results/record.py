@@ -185,7 +185,11 @@ def read_plans(results: ResultsFolder) -> tuple[dict[str, Planned], list[str]]:
             continue
         left_out += [sentence for sentence in plan.left_out if sentence not in left_out]
         for spec in plan.runs:
-            planned[spec.run_id] = Planned(spec, plan.command, planned_at, plan.most_seeds)
+            earlier = planned.get(spec.run_id)
+            # Seeds that were looked at stay so, whatever is planned later.
+            looked = (plan.most_seeds, earlier.most_seeds if earlier else None)
+            most_seeds = max(filter(None, looked), default=None)
+            planned[spec.run_id] = Planned(spec, plan.command, planned_at, most_seeds)
     return planned, left_out
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Literal
 
 from gan_bench.analysis.statistics import (
+    FEWEST_SEEDS,
     Difference,
     SeedValues,
     as_difference,
@@ -126,8 +127,15 @@ def _two_recipes(fit: Sequence[Evidence], metric: Metric) -> _Found:
 
 
 def _seed_by_seed(fit: Sequence[Evidence], metric: Metric) -> _Found:
-    """Compare the same runs at two points, or one value of each with zero."""
+    """Compare the same runs at two points, or one value of each with zero.
+
+    Over the seeds that all frameworks have, if these are enough: a framework with more seeds would
+    otherwise weigh more.
+    """
     scale = _scale(fit, metric)
+    shared = set[int].intersection(*(set(one.values) for one in fit))
+    if len(shared) >= FEWEST_SEEDS:
+        fit = [replace(one, values={s: one.values[s] for s in shared}) for one in fit]
     by_seed: dict[int, list[float]] = {}
     apart = []
     for one in fit:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gan_bench.analysis.statistics import sample_variance
+
 POWER = 0.8
 """Probability with which the number of seeds that is stated would decide."""
 MOST_SEEDS = 100
@@ -27,6 +29,10 @@ def seeds_for_mean(values: Sequence[float], level: float) -> int | None:
         None if `MOST_SEEDS` are not enough.
     """
     x = np.asarray(values, dtype=np.float64)
+    if x.mean() and sample_variance(x) == 0:
+        # Values without any spread have the p of the sign test.
+        counts = range(_LEAST_SEEDS, MOST_SEEDS + 1)
+        return next((seeds for seeds in counts if 2 * 0.5**seeds < level), None)
     return _least(float(x.mean()), [float(x.var(ddof=1))], level)
 
 

@@ -116,4 +116,4 @@ def framework_sentence(found: Certain) -> str:
 
 
 def _interval(ratio: Difference) -> str:
-    return f"{factor(ratio.low)} to {factor(ratio.high)}"
+    return f"95 % interval {factor(ratio.low)} to {factor(ratio.high)}"

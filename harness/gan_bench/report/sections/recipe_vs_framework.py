@@ -16,11 +16,12 @@ _NAMED = 4
 UNCERTIFIED = "\N{DAGGER}"
 """Marks a recipe whose implementations have no parity certificate."""
 _NOTE = (
-    "Means over seeds. Effects are ratios with a 95 % interval, computed seed by seed: twins share "
-    "data and noise, and initial weights if the recipe sets them. The effect of a recipe is its "
-    "ratio to the geometric mean of all recipes that every framework has. In sentences, 95 % "
-    "intervals are without, p values with Holm's correction over all pairs of frameworks, or of "
-    "recipes."
+    "Means over seeds. Effects are ratios of geometric means with a 95 % interval, over the seeds "
+    "that both have, so they may differ from the ratio of the means shown. They are computed seed "
+    "by seed: twins share data and noise, and initial weights if the recipe sets them. The effect "
+    "of a recipe is its ratio to the geometric mean of all recipes that every framework has. In "
+    "sentences, 95 % intervals are without, p values with Holm's correction over all pairs of "
+    "frameworks, or of recipes."
 )
 _UNCERTIFIED_NOTE = (
     f" {UNCERTIFIED} No parity certificate confirms that the twins compute the same thing."
@@ -55,13 +56,21 @@ class Measure:
 
     def over_recipes(self, framework: str) -> Ratio | None:
         """Return a framework's ratio to the first one, None below two recipes of both."""
-        several = len(self.by_recipe(framework)) > 1
+        several = len(self.tested_by_recipe(framework)) > 1
         return self.factors.framework_ratio(framework, self.first) if several else None
 
     def by_recipe(self, framework: str) -> dict[str, Ratio]:
         """Return a framework's ratio to the first one by recipe."""
         found = {r: self.factors.ratio(framework, self.first, r) for r in self.factors.recipes}
         return {recipe: ratio for recipe, ratio in found.items() if ratio is not None}
+
+    def tested_by_recipe(self, framework: str) -> dict[str, Ratio]:
+        """Return those of `by_recipe` that the ratio over all recipes is of.
+
+        With several seeds; if there are none, those with one seed.
+        """
+        found = self.by_recipe(framework)
+        return {r: x for r, x in found.items() if isinstance(x, Difference)} or found
 
 
 @dataclass(frozen=True)
@@ -186,7 +195,7 @@ def _framework_sentence(measure: Measure, framework: str, found: Difference) -> 
 
 def _by_recipe(measure: Measure, framework: str) -> str:
     """Return over which recipes the ratio is a mean, and its range."""
-    ratios = measure.by_recipe(framework).values()
+    ratios = measure.tested_by_recipe(framework).values()
     values = [r.estimate if isinstance(r, Difference) else r for r in ratios]
     low, high = factor(min(values)), factor(max(values))
     return f"geometric mean over {many(len(values), 'recipe')}, {low} to {high}"
@@ -199,10 +208,16 @@ def _recipe_sentence(measure: Measure) -> list[str]:
     if not effects:
         return []
     low, high = (by(effects, key=lambda name: effects[name].estimate) for by in (min, max))
+    least, most = _with_interval(effects[low]), _with_interval(effects[high])
     return [
-        f"The {measure.noun} of {low} is {ratio_text(effects[low])} times the geometric mean of "
-        f"{len(effects)} recipes, that of {high} {ratio_text(effects[high])} times."
+        f"The {measure.noun} of {low} is {least} times the geometric mean of {len(effects)} "
+        f"recipes, that of {high} {most} times."
     ]
+
+
+def _with_interval(ratio: Difference) -> str:
+    low, high = factor(ratio.low), factor(ratio.high)
+    return f"{factor(ratio.estimate)} (95 % interval {low} to {high})"
 
 
 def ratio_text(ratio: Ratio | None) -> str:
