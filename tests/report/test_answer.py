@@ -68,6 +68,17 @@ def test_a_clear_lead_is_told_with_its_uncertainty(results, train):
     )
 
 
+def test_beside_other_work_a_tie_makes_nothing_else_clear(results, train):
+    busy = {"circumstances": {"other_load": 0.4, "device_exclusive": False}}
+    train("torch-a", [4.0, 4.1, 4.2], speed=300.0, **busy)
+    train("torch-b", [5.0, 5.1, 5.2], speed=300.0, **busy)
+    train("torch-c", [6.0, 6.1, 6.2], speed=100.0, **busy)
+    found = Answer(results)
+    speed = found.verdicts["Speed"]
+    assert speed.badge == "not certain: other load" and "clearly" not in speed.sentence
+    assert found.words["both"] == "not certain yet (not certain: other load)"
+
+
 def test_speed_beside_other_work_is_not_certain_and_quality_is(results, train):
     busy = {"circumstances": {"other_load": 0.4, "device_exclusive": False}}
     train("torch-dcgan", [4.0, 4.1, 4.2], speed=300.0, **busy)
@@ -232,12 +243,37 @@ def test_the_lowest_fid_is_told_at_equal_images_updates_and_time(results, curves
     updates = found.verdicts["Quality at equal updates"]
     assert (updates.figure, updates.certainty) == ("FID 10.0", "clear")
     assert updates.sentence.startswith(
-        "After 600 updates of the generator (torch-dcgan made no more), torch-dcgan has the lowest "
-        "FID: 10.0 (mean of 3 seeds, 10.0 to 10.0); torch-dcgan-3g (25.0) is clearly higher"
+        "After 600 updates of the generator (torch-dcgan made no more), which took 20,000 "
+        "(torch-dcgan-3g) to 60,000 (torch-dcgan) training images, torch-dcgan has the lowest FID: "
+        "10.0 (mean of 3 seeds, 10.0 to 10.0); torch-dcgan-3g (25.0) is clearly higher"
     )
     both = found.choices["both"]
     assert (both.leaders, both.certainty) == (("torch-dcgan",), "clear")
     assert both.how == "lowest FID after 1 min 40 s, 10.0"
+
+
+def test_a_curve_without_a_point_before_as_many_updates_is_left_out(results, curves):
+    """A line from the untrained generator to the first point would be far above the curve."""
+    many = {"recipe_values": {"batch_size": 100, "generator_steps": 9}}
+    curves("torch-dcgan", (80, 50, 30, 20, 10), 100.0)
+    curves("torch-dcgan-3g", (80, 30, 15, 10, 5), 400.0, **three_updates())
+    curves("torch-many", (80, 8, 7, 6, 5), 400.0, **many)
+    updates = Answer(results).verdicts["Quality at equal updates"]
+    assert "torch-dcgan has the lowest FID" in updates.sentence
+    assert "torch-many" not in updates.sentence
+
+
+def test_of_those_alike_at_equal_time_only_what_nothing_beats_is_named(results, curves):
+    """After 100 s all are alike, as are their final FIDs. The third is slower."""
+    curves("torch-a", (80, 50, 30, 20, 10), 100.0)
+    curves("torch-b", (80, 50, 30, 20, 10.01), 100.01)
+    curves("torch-c", (80, 10, 10, 10, 10), 400.0)
+    found = Answer(results)
+    both = found.choices["both"]
+    assert found.ranks.equal_time.equals
+    assert "torch-c" not in both.leaders
+    assert both.certainty == "tied" and both.badge == "no clear lead: 3 not distinguishable"
+    assert "of 3 that are not distinguishable then, " in both.how
 
 
 def test_equal_numbers_of_updates_have_no_card_of_their_own(results, curves):

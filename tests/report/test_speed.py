@@ -4,10 +4,12 @@ import pytest
 
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
+from gan_bench.analysis.time_to_quality import fid_points
 from gan_bench.report import report_page
 from gan_bench.report.render import render_full_markdown
+from gan_bench.report.sections.standings import standings
 from gan_bench.results.load import load_results
-from report_folder import MACHINE, add_trained, empty_results, run_spec
+from report_folder import MACHINE, add_run, add_trained, empty_results, run_spec, scores_of
 from speed_study import study
 
 NAMES = ("torch-dcgan", "keras-dcgan")
@@ -58,11 +60,40 @@ def test_the_ranking_and_the_verdict_have_the_studys_speeds_and_name_it(folder):
     (torch,) = [row for row in group.rows if row.label == "torch-dcgan"]
     assert torch.images_per_s.seeds == 8 and torch.images_per_s.of_each == "repeat"
     assert torch.images_per_s.mean == pytest.approx(100, rel=0.05)
-    assert torch.finish_s.seeds == 3  # of the runs
+    # Compiling for 4.5 s, and 60,000 images at this speed.
+    assert torch.finish_s.of_each == "repeat"
+    assert torch.finish_s.mean == pytest.approx(4.5 + 60_000 / torch.images_per_s.mean, rel=1e-3)
     text = render_full_markdown(report_page(folder)).decode()
     assert "keras-dcgan trains fastest: " in text and "mean of 8 repeats" in text
     assert f"Speeds are from {SAID}." in text
     assert f"Images/s and the share of the machine rate are from {SAID}" in text
+
+
+def test_the_times_of_all_seeds_are_those_of_the_study(folder):
+    """Other load during the runs does not matter then."""
+    for seed in (3, 4, 5):
+        spec = run_spec("torch-dcgan", seed)
+        busy = {"other_load": 0.5, "device_exclusive": False}
+        add_run(folder, spec, scores=[scores_of({0: 150.0, 600: 4.0})], circumstances=busy)
+    write(folder)
+    group = group_of(folder)
+    points = fid_points(group)
+    ends = points[points["step"] == 600].groupby("label")["train_s"].agg(["size", "min", "max"])
+    assert ends.loc["torch-dcgan", "size"] == 6
+    assert ends.loc["torch-dcgan", "min"] == ends.loc["torch-dcgan", "max"]
+    assert ends.loc["torch-dcgan", "max"] == pytest.approx(604.5, rel=0.02)
+    assert (points.loc[points["step"] == 0, "train_s"] == 0).all()
+    assert not standings(group, None).busy
+
+
+def test_speeds_are_told_apart_with_the_errors_of_the_study(folder):
+    """Turns of a repeat are compared, so that two have the paired t test over the repeats."""
+    write(folder, drift=0.3)
+    group = group_of(folder)
+    found = standings(group, None).speed.between("keras-dcgan", "torch-dcgan")
+    share = {row.label: row.share for row in group.speed.found.rows}["torch-dcgan"]
+    assert (1 / found.low, 1 / found.high) == pytest.approx((share.high, share.low))
+    assert found.paired and found.clear
 
 
 def test_recipe_against_framework_pairs_the_repeats(folder):

@@ -1,6 +1,6 @@
 """Ranks of implementations, as far as their seeds can tell them apart."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -116,10 +116,17 @@ def undominated(one: RankedGroup, other: RankedGroup) -> list[str]:
     one of the two to rule the other one out. In the order of the first ranking.
     """
     labels = [label for label in one.labels if label in other.spreads]
+    both = one, other
+    return [label for label in labels if not any(rules_out(rival, label, both) for rival in labels)]
 
-    def rules_out(better: str, worse: str) -> bool:
-        return any(ranks.clearly(better, worse) for ranks in (one, other)) and not any(
-            ranks.clearly(worse, better) for ranks in (one, other)
-        )
 
-    return [label for label in labels if not any(rules_out(rival, label) for rival in labels)]
+def rules_out(better: str, worse: str, rankings: Sequence[RankedGroup]) -> bool:
+    """Return whether one is clearly better in a ranking and in none clearly worse.
+
+    False if one of them is not in every ranking.
+    """
+    if not all({better, worse} <= ranks.spreads.keys() for ranks in rankings):
+        return False
+    return any(ranks.clearly(better, worse) for ranks in rankings) and not any(
+        ranks.clearly(worse, better) for ranks in rankings
+    )

@@ -97,6 +97,14 @@ class SpeedRow:
         first, later = self.target.first_step_s, self.target.step_s
         return None if first is None or later is None else max(0.0, first - later)
 
+    def seconds_for(self, images: float, rate: float | None = None) -> float | None:
+        """Return how long training on some images takes: compiling, and the steps.
+
+        At the throughput of the study, or at another rate in images per second.
+        """
+        rate = rate or self.images_per_s
+        return None if rate is None else (self.compile_s or 0.0) + images / rate
+
     @property
     def start_s(self) -> float | None:
         """Time from importing the framework to the end of the first step, without the data's."""

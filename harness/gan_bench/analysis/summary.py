@@ -37,6 +37,7 @@ class Row:
     """Of the repeats of a study of speed where there is one: see `Group.speed`."""
     warmup_s: SeedValues | None
     finish_s: SeedValues | None
+    """Of the runs, or by the repeats of a study of speed: compiling, and the steps at its rate."""
     peak_mb: SeedValues | None
     machine_fraction: SeedValues | None
     remarks: tuple[str, ...]
@@ -424,12 +425,22 @@ def _row(label: str, every: Sequence[Run], results: Results, setting: Setting) -
 
 
 def _with_speed(row: Row, found: SpeedRow | None) -> Row:
-    """Return a row with the throughput of a study in place of that of its runs."""
+    """Return a row with the speed of a study in place of that of its runs."""
     if found is None:
         return row
-    fraction = SeedValues.of([found.machine_fraction])
-    rates = replace(SeedValues.by(found.by_repeat) or SeedValues(()), of_each="repeat")
-    return replace(row, images_per_s=rates, machine_fraction=fraction)
+    spec = row.runs[0].spec
+    images = spec.steps * spec.images_per_step
+    finish = {repeat: found.seconds_for(images, rate) for repeat, rate in found.by_repeat.items()}
+    rates, times = (
+        replace(SeedValues.by(values) or SeedValues(()), of_each="repeat")
+        for values in (found.by_repeat, finish)
+    )
+    return replace(
+        row,
+        images_per_s=rates,
+        finish_s=times if row.ok_runs else None,
+        machine_fraction=SeedValues.of([found.machine_fraction]),
+    )
 
 
 def _remarks(

@@ -10,6 +10,7 @@ import pandas as pd
 
 from gan_bench.analysis.final_scores import failed
 from gan_bench.analysis.runs import Run
+from gan_bench.analysis.speed import SpeedRow
 from gan_bench.analysis.statistics import SeedValues
 from gan_bench.analysis.summary import Group, Row
 from gan_bench.analysis.updates import generator_updates
@@ -47,6 +48,8 @@ class EqualUpdates:
     """The labels that made no more."""
     fids: dict[str, SeedValues]
     """By label, interpolated between the evaluation points beside the number."""
+    images: dict[str, float]
+    """By label, the training images that these updates took."""
 
     @property
     def same(self) -> bool:
@@ -74,19 +77,22 @@ def fid_points(group: Group) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        label, run_id, seed, ok, timed (on the machine of the group's times), step, images, updates
-        (of the generator; NaN if unknown), train_s (warm-up included; NaN where a resumption hides
-        it, and of runs that are not timed) and value; by label in the group's order, run and step.
+        label, run_id, seed, ok, timed (on the machine of the group's times, or by a study of
+        speed), step, images, updates (of the generator; NaN if unknown), train_s (warm-up included;
+        NaN where a resumption hides it, and of runs that are not timed; by the speed of the study
+        if the group has one) and value; by label in the group's order, run and step.
     """
+    clocks = group.speed.by_label if group.speed else {}
     found = [
         (
             *(row.label, run.run_id, run.spec.seed, run.status == "ok", timed),
-            *(score.step, *_budgets(run, score.step, timed=timed), score.value),
+            *(score.step, *_budgets(run, score.step, timed, clock), score.value),
         )
         for row in group.rows
+        for clock in [clocks.get(row.label)]
         for here in [{run.run_id for run in row.timed}]
         for run in row.runs
-        for timed in [run.run_id in here]
+        for timed in [run.run_id in here or clock is not None]
         for score in sorted(run.scores_under(group.setting.protocol), key=lambda score: score.step)
         if score.metric == group.metric and score.value is not None
     ]
@@ -95,13 +101,20 @@ def fid_points(group: Group) -> pd.DataFrame:
     return points.astype(kinds)
 
 
-def _budgets(run: Run, step: int, *, timed: bool) -> tuple[int | None, int | None, float | None]:
+def _budgets(
+    run: Run, step: int, timed: bool, clock: SpeedRow | None
+) -> tuple[int | None, int | None, float | None]:
     """Return what a step of a run had cost: images, updates of the generator and seconds."""
     points = run.record.evaluation_points if run.record else ()
     found = next((point for point in points if point.step == step), None)
     each = generator_updates(run.spec)
     updates = None if each is None else step * each
-    return (found.images, updates, found.train_s if timed else None) if found else (None,) * 3
+    if found is None:
+        return None, None, None
+    seconds = found.train_s if timed else None
+    if clock is not None:
+        seconds = clock.seconds_for(found.images) if found.images else 0.0
+    return found.images, updates, seconds
 
 
 def equal_time(group: Group, points: pd.DataFrame) -> EqualTime | None:
@@ -134,8 +147,15 @@ def equal_updates(group: Group, points: pd.DataFrame) -> EqualUpdates | None:
     if len(last) < 2:
         return None
     least = min(last.values())
-    fewest = tuple(label for label, updates in last.items() if updates == least)
-    return EqualUpdates(least, fewest, _fids_at(curves, "updates", least))
+    fids = _fids_at(curves, "updates", least)
+    if len(fids) < 2:
+        return None
+    fewest = tuple(label for label in fids if last[label] == least)
+    images = {
+        label: float(np.interp(least, curves[label][0]["updates"], curves[label][0]["images"]))
+        for label in fids
+    }
+    return EqualUpdates(least, fewest, fids, images)
 
 
 def _ranked(group: Group) -> list[Row]:
@@ -183,12 +203,17 @@ def _curves(points: pd.DataFrame, label: str, axis: Axis) -> list[pd.DataFrame]:
 def _fids_at(
     curves: Mapping[str, Sequence[pd.DataFrame]], axis: Axis, at: float
 ) -> dict[str, SeedValues]:
-    """Return by label the FIDs at a place of the axis, on lines between the points."""
+    """Return by label the FIDs at a place of the axis, on lines between the points.
+
+    Without curves that have no point of a trained generator before the place: FIDs fall fastest at
+    the beginning, and a line from the untrained generator would be far above.
+    """
     found = {
         label: SeedValues.by(
             {
                 int(curve["seed"].iloc[0]): float(np.interp(at, curve[axis], curve["value"]))
                 for curve in of_seeds
+                if curve.loc[curve["images"] > 0, axis].min() <= at
             }
         )
         for label, of_seeds in curves.items()

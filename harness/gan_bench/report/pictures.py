@@ -3,6 +3,7 @@
 import io
 import re
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -40,15 +41,18 @@ class Look:
 def looks(rows: Sequence[tuple[str, str, str]]) -> dict[str, Look]:
     """Return a look for each label: twins share the colour, a framework has its line style.
 
-    Where that is taken, by another version of the same, the next style or colour is given.
+    Where that is taken, by another version of the same, the next style or colour is given. Recipes
+    with most twins choose first.
 
     A row is label, recipe and framework.
     """
-    recipes = list(dict.fromkeys(recipe for _, recipe, _ in rows))
+    twins = Counter(recipe for _, recipe, _ in rows)
+    by_twins = sorted(rows, key=lambda row: -twins[row[1]])
+    recipes = list(dict.fromkeys(recipe for _, recipe, _ in by_twins))
     frameworks = sorted({framework for _, _, framework in rows}, reverse=True)
     taken: set[tuple[int, int]] = set()
     found = {}
-    for label, recipe, framework in rows:
+    for label, recipe, framework in by_twins:
         first = recipes.index(recipe) % len(COLOURS), frameworks.index(framework) % len(_STYLES)
         colour, style = next(
             (place for place in _places(first) if place not in taken),
@@ -57,7 +61,7 @@ def looks(rows: Sequence[tuple[str, str, str]]) -> dict[str, Look]:
         taken.add((colour, style))
         line, marker = _STYLES[style]
         found[label] = Look(COLOURS[colour], line, marker, f"c{colour} l{style}")
-    return found
+    return {label: found[label] for label, *_ in rows}
 
 
 def _places(first: tuple[int, int]) -> Iterator[tuple[int, int]]:

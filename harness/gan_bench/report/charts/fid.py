@@ -34,6 +34,8 @@ _FLOOR_NEAR = 4.0
 """A floor this many times below the lowest FID is named under the chart instead of plotted."""
 _APART = 1.02
 """Ratio of the updates for an image from which curves against updates look otherwise."""
+_MOST_DOTS = 60
+"""Maximum number of implementations in a chart with a row for each."""
 _ABOVE = 1.06
 """Upper end of an axis that begins at zero, as a multiple of the highest value."""
 
@@ -250,7 +252,8 @@ def _throughput(group: Group, ranks: RankedGroup, number: int) -> Dots:
 
 def _rows(name: str, title: str, marks: pd.DataFrame, ranks: RankedGroup) -> Dots:
     """Return a chart with a row for each implementation, the best at the top."""
-    labels = ranks.labels[:MOST_ROWS]
+    labels = ranks.labels[:_MOST_DOTS]
+    marks = marks[marks["label"].isin(labels)]
     cuts = tuple(end for end in accumulate(len(tier) for tier in ranks.tiers) if end < len(labels))
     means = read_out(f"{label} {figure(ranks.spreads[label].mean)}" for label in labels)
     left = len(ranks.labels) - len(labels)
@@ -286,8 +289,7 @@ def _marks(group: Group, ranks: RankedGroup, what: str) -> pd.DataFrame:
 
     Columns: label, part, value, seconds (to finish; NaN if unknown), low, high, text.
     """
-    shown = set(ranks.labels[:MOST_ROWS])
-    rows = [row for row in group.rows if row.label in shown]
+    rows = [row for row in group.rows if row.label in ranks.labels]
     found = [mark for row in rows for mark in _marks_of(row, ranks.spreads[row.label], what)]
     columns = ["label", "part", "value", "seconds", "text"]
     return pd.DataFrame(found, columns=columns).assign(low=math.nan, high=math.nan)
@@ -296,6 +298,7 @@ def _marks(group: Group, ranks: RankedGroup, what: str) -> pd.DataFrame:
 def _marks_of(row: Row, values: SeedValues, what: str) -> Iterator[_Mark]:
     spec = row.ok_runs[0].spec
     end = f"step {spec.steps:,}, {many(spec.steps * spec.images_per_step, 'image')}"
+    by_study = row.finish_s is not None and row.finish_s.of_each == "repeat"
     times = row.finish_s.by_seed if row.finish_s and values.of_each == "seed" else {}
 
     def mark(part: str, who: str, value: float, seconds: float | None, said: str = "") -> _Mark:
@@ -308,7 +311,8 @@ def _marks_of(row: Row, values: SeedValues, what: str) -> Iterator[_Mark]:
     middle = row.finish_s.median if row.finish_s else None
     yield mark("mean", every, values.mean, middle, said)
     for seed, value in values.by_seed.items():
-        yield mark("seed", f"{values.of_each} {seed}", value, times.get(seed))
+        seconds = middle if by_study and values.of_each == "seed" else times.get(seed)
+        yield mark("seed", f"{values.of_each} {seed}", value, seconds)
 
 
 def _quality_and_time(group: Group, ranks: RankedGroup, number: int) -> Dots | None:
@@ -320,13 +324,14 @@ def _quality_and_time(group: Group, ranks: RankedGroup, number: int) -> Dots | N
     if len(at) < 2:
         return None
     front = pareto_front(at)
+    named = listed(front, 6, last="or")
     best = (
-        f"No other is better than {front[0]} in either."
+        f"No other is better than {named} in either."
         if len(front) == 1
-        else f"Line: the Pareto front. No other is better than {listed(front, last='or')} in both."
+        else f"Line: the Pareto front. No other is better than {named} in both."
     )
     notes = [f"Lower left is better. {best} Marks as in the chart of final FIDs."]
-    untimed = [label for label in ranks.labels[:MOST_ROWS] if label not in at]
+    untimed = [label for label in ranks.labels if label not in at]
     if untimed:
         notes.append(f"Time unknown, so not shown: {listed(untimed, 4)}.")
     texts = read_out(
@@ -337,7 +342,7 @@ def _quality_and_time(group: Group, ranks: RankedGroup, number: int) -> Dots | N
         id=f"quality-time-{number}",
         title="Final FID against time",
         frame=frame,
-        x_title=_AXES["train_s"][1],
+        x_title="seconds of training",
         y_title=f"FID ({group.features})",
         alt=f"Scatter chart of final FID against seconds of training: {texts}.",
         front=tuple(front),

@@ -28,7 +28,7 @@ _DENSE_BELOW = 2.0
 
 def fid_picture(curves: Curves, looks: Mapping[str, Look], names: Names) -> Picture:
     """Return a chart of all implementations."""
-    labels = [label for label in looks if label in set(curves.frame["label"])]
+    labels = list(dict.fromkeys(curves.frame["label"]))
 
     def plot(figure: Figure) -> None:
         axes = figure.subplots()

@@ -125,32 +125,49 @@ _NAME_WIDTH, _NAME_HEIGHT = 0.35, 0.1
 
 
 def _names_at(dots: Dots) -> dict[str, str]:
-    """Return the names beside marks on the front, by label; near marks share those of the last."""
+    """Return the names beside marks on the front, by label; near marks share those of the last.
+
+    A name that would be printed over a mark or another name is left out: the note has all of them.
+    """
     means = dots.frame[dots.frame["part"] == "mean"].set_index("label")
-    places = {}
+    shares = {}
     for side, log in (("x", dots.log_x), ("y", dots.log_y)):
         values = np.log(means[side]) if log else means[side]
-        places[side] = (values / (np.ptp(values) or 1.0)).to_dict()
+        shares[side] = values / (np.ptp(values) or 1.0)
+    at = {label: (shares["x"][label], shares["y"][label]) for label in means.index}
     near: list[list[str]] = []
     for label in dots.front:
         last = near[-1][-1] if near else label
-        apart = max(abs(place[label] - place[last]) for place in places.values())
+        apart = max(abs(a - b) for a, b in zip(at[label], at[last], strict=True))
         if near and apart < _NEAR:
             near[-1].append(label)
         else:
             near.append([label])
     names: dict[str, str] = {}
-    lower, before = 0, ""
+    taken: list[tuple[float, float]] = []
+    """Left ends of the names so far, and their height."""
     for group in near:
-        at = group[-1]
-        across, down = (
-            (abs(place[at] - place[before]) for place in places.values()) if before else (1, 1)
+        x, y = at[group[-1]]
+        left = x - _NAME_WIDTH * _to_the_left(dots, group[-1])
+        over = any(
+            left < other_x < left + _NAME_WIDTH and y - _NAME_HEIGHT < other_y < y
+            for label, (other_x, other_y) in at.items()
+            if label not in group
         )
-        # A name that would be printed over the one before is printed a line lower.
-        lower = lower + 1 if across < _NAME_WIDTH and down < _NAME_HEIGHT else 0
-        names[at] = "<br>" * lower + _text(" and ".join(map(_shortened, group)))
-        before = at
+        beside = any(
+            abs(left - end) < _NAME_WIDTH and abs(y - height) < _NAME_HEIGHT
+            for end, height in taken
+        )
+        if not over and not beside:
+            names[group[-1]] = _text(" and ".join(map(_shortened, group)))
+            taken.append((left, y))
     return names
+
+
+def _to_the_left(dots: Dots, label: str) -> bool:
+    """Return whether a mark's name is to its left, as there is more room."""
+    of_mark = (dots.frame["label"] == label) & (dots.frame["part"] == "mean")
+    return float(dots.frame.loc[of_mark, "x"].iloc[0]) > float(dots.frame["x"].mean())
 
 
 def _marks(
@@ -177,7 +194,7 @@ def _marks(
         "hoverinfo": "text",
     }
     if names and label in names:
-        left = float(marks["x"].iloc[0]) > float(dots.frame["x"].mean())
+        left = _to_the_left(dots, label)
         trace |= {"mode": "markers+text", "cliponaxis": False, "text": [names[label]]}
         # Nothing is to the lower left of a mark on the front.
         trace["textposition"] = f"bottom {'left' if left else 'right'}"

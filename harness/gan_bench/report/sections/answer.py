@@ -60,7 +60,7 @@ def answer(
         verdicts.append(_equal_updates(group, ranks.at_equal_updates, updates))
     if ranks.equal_time and equal:
         verdicts.append(_equal_time(group, ranks, ranks.equal_time, equal))
-    return [*verdicts, _speed(group, ranks.speed, busy=ranks.speed_busy)]
+    return [*verdicts, _speed(group, ranks.speed, busy=ranks.busy)]
 
 
 def _unranked_sentence(group: Group) -> str:
@@ -136,7 +136,7 @@ def _equal_updates(group: Group, found: Certain, updates: EqualUpdates) -> Verdi
     topic, ranks = "Quality at equal updates", found.implementations
     after = (
         f"After {count(updates.updates)} updates of the generator ({listed(updates.fewest, NAMED)} "
-        "made no more), "
+        f"made no more), which took {_images(updates)} training images, "
     )
     if recipes := best_recipes(group.rows, found):
         before = f"{after}the recipe "
@@ -146,16 +146,24 @@ def _equal_updates(group: Group, found: Certain, updates: EqualUpdates) -> Verdi
     return _verdict(topic, ranks, f"FID {mean}", opening)
 
 
+def _images(updates: EqualUpdates) -> str:
+    """Return e.g. ``8,000 (torch-dcgan) to 120,000 (torch-wgan-gp)``."""
+    least, most = (by(updates.images, key=updates.images.__getitem__) for by in (min, max))
+    low, high = (count(round(updates.images[label])) for label in (least, most))
+    return low if low == high else f"{low} ({least}) to {high} ({most})"
+
+
 def _equal_time(group: Group, every: Standings, ranks: RankedGroup, equal: EqualTime) -> Verdict:
     best, mean = ranks.best, best_figure(ranks)
+    finishes = f"the {'' if group.speed else 'median '}time in which {equal.fastest} finishes"
     opening = (
-        f"After {duration(equal.seconds)}, the median time in which {equal.fastest} finishes, "
+        f"After {duration(equal.seconds)}, {finishes}{' at its speed' if group.speed else ''}, "
         f"{best} has the lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
     )
     verdict = _verdict("Quality at equal time", ranks, f"FID {mean}", opening, busy=every.busy)
     if verdict.badge not in UNTESTED:
         verdict = replace(verdict, sentence=f"{verdict.sentence}{_not_ruled_out(every)}")
-    return _doubted(verdict, group, ranks)
+    return verdict if group.speed else _doubted(verdict, group, ranks)
 
 
 def _not_ruled_out(ranks: Standings) -> str:
@@ -164,7 +172,7 @@ def _not_ruled_out(ranks: Standings) -> str:
     if (
         quality is None
         or speed is None
-        or any(certainty(one, busy=ranks.speed_busy)[1] in UNTESTED for one in (quality, speed))
+        or any(certainty(one, busy=ranks.busy)[1] in UNTESTED for one in (quality, speed))
     ):
         return ""
     kept, _ = not_ruled_out(quality, speed)

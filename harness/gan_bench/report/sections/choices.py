@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from gan_bench.analysis.ranks import RankedGroup
+from gan_bench.analysis.ranks import RankedGroup, rules_out
 from gan_bench.analysis.summary import Group
 from gan_bench.analysis.time_to_quality import EqualTime
 from gan_bench.report.sections.best_recipes import best_recipes
@@ -68,7 +68,7 @@ def choices(group: Group, ranks: Standings, equal: EqualTime | None) -> list[Cho
         # Those that only ran on another machine are in no comparison of times.
         here = f" of {len(speed.labels)} on one machine" if not_timed(group, speed) else ""
         how = f"fastest{here}, {best_figure(speed)} images/s"
-        found.append(_choice("speed", speed, how, busy=ranks.speed_busy))
+        found.append(_choice("speed", speed, how, busy=ranks.busy))
         both = _both(ranks, quality, speed, equal)
         found += [replace(both, how=f"{both.how}{here and ','}{here}")] if both else []
     return found
@@ -99,14 +99,19 @@ def _choice(purpose: Purpose, ranks: RankedGroup, how: str, *, busy: bool = Fals
 def _both(
     ranks: Standings, quality: RankedGroup, speed: RankedGroup, equal: EqualTime | None
 ) -> Choice | None:
-    """Return the best at equal time, or without its curves those that nothing rules out."""
+    """Return the best at equal time, or without its curves those that nothing rules out.
+
+    Of several that are not distinguishable at equal time, those stay that no other of them rules
+    out in final FID and speed.
+    """
     if ranks.equal_time and equal:
         how = f"lowest FID after {duration(equal.seconds)}, {best_figure(ranks.equal_time)}"
-        return _choice("both", ranks.equal_time, how, busy=ranks.busy)
+        found = _choice("both", ranks.equal_time, how, busy=ranks.busy)
+        return _not_ruled_out(found, quality, speed)
     kept, few = not_ruled_out(quality, speed)
     if not kept and not few:
         return None
-    badges = [certainty(quality)[1], certainty(speed, busy=ranks.speed_busy)[1]]
+    badges = [certainty(quality)[1], certainty(speed, busy=ranks.busy)[1]]
     unsure = next((badge for badge in badges if badge in UNTESTED), "")
     if unsure or not kept:
         return Choice("both", (), "", "uncertain", unsure or TOO_FEW)
@@ -116,6 +121,26 @@ def _both(
         return Choice("both", tuple(kept), "no other is as good in both", certain, badge)
     how = "no other is clearly better in one and as good in the other"
     return Choice("both", tuple(kept), how, "tied", f"a choice of {len(kept)}")
+
+
+def _not_ruled_out(found: Choice, quality: RankedGroup, speed: RankedGroup) -> Choice:
+    """Return a choice of several without those that another of them rules out."""
+    every = found.leaders
+    left = [
+        label
+        for label in every
+        if not any(rules_out(other, label, (quality, speed)) for other in every)
+    ]
+    if len(left) == len(every):
+        return found
+    return replace(
+        found,
+        leaders=tuple(left),
+        badge=f"no clear lead: {len(every)} not distinguishable",
+        how=f"{found.how}; of {len(every)} that are not distinguishable then, "
+        f"{'the one' if len(left) == 1 else 'those'} that no other of them beats in final FID or "
+        "speed and equals in the other",
+    )
 
 
 def no_choice(group: Group, ranks: Standings) -> str:
@@ -135,7 +160,7 @@ def no_choice(group: Group, ranks: Standings) -> str:
         return f"{why}."
     if len(speed.labels) == 1:
         return f"{why}, and only the speed of {speed.best} was measured."
-    return f"{why}; {speed.best} trains fastest ({certainty(speed, busy=ranks.speed_busy)[1]})."
+    return f"{why}; {speed.best} trains fastest ({certainty(speed, busy=ranks.busy)[1]})."
 
 
 def more_seeds(chosen: Sequence[Choice]) -> str:

@@ -285,7 +285,9 @@ def _notes(group: Group, target: Target | None) -> list[str]:
     if group.speed is not None:
         found.append(
             f"Images/s and the share of the machine rate are from {group.speed}: means over its "
-            "repeats, with the lowest and the highest one. Other times are those of the runs."
+            "repeats, with the lowest and the highest one. Times to finish and to a FID follow "
+            "from it: compiling, and the images at this speed. Warm-up and memory are those of the "
+            "runs."
         )
     found += [
         f"The weights of {one.features} are {one.weights}."

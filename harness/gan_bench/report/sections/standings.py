@@ -33,9 +33,8 @@ class Standings:
     at_equal_updates: Certain | None = None
     """None if all made as many updates, too: the ranking would be that at equal images."""
     busy: bool = False
-    """Whether other processes used the machine, so that no difference in time is certain."""
-    speed_busy: bool = False
-    """The same of the throughputs, which may be those of a study of speed."""
+    """Whether other processes used the machine while the times were measured, by the runs or by a
+    study of speed, so that no difference in time is certain."""
 
     @property
     def quality(self) -> RankedGroup | None:
@@ -53,6 +52,8 @@ def standings(
     ranked = not group.too_short
     fid = metric(group.metric or "")
     shared = any(busy(run) for run in group.timed_ok)
+    if group.speed is not None:
+        shared = group.speed.found.disturbed
     return Standings(
         at_equal_images=certain(group.rows, fids, fid, group.looks) if fids and ranked else None,
         speed=RankedGroup(speeds, metric(SPEED), pairs) if speeds else None,
@@ -63,7 +64,6 @@ def standings(
             else None
         ),
         busy=shared,
-        speed_busy=shared if group.speed is None else group.speed.found.disturbed,
     )
 
 
@@ -86,7 +86,7 @@ class Unranked(Enum):
 def certainty(ranks: RankedGroup, *, busy: bool = False) -> tuple[Certainty, str]:
     """Return how certain it is that the best is best, for programs and in words."""
     short = ranks.best_is_short or len(ranks.unknown) == len(ranks.labels) - 1
-    if busy and not ranks.equals and not (ranks.unknown and short):
+    if busy and not (ranks.unknown and short):
         return "uncertain", BUSY
     if ranks.equals:
         return "tied", f"no clear lead: {1 + len(ranks.equals)} not distinguishable"
