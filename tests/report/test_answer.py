@@ -273,7 +273,7 @@ def test_of_those_alike_at_equal_time_only_what_nothing_beats_is_named(results, 
     assert found.ranks.equal_time.equals
     assert "torch-c" not in both.leaders
     assert both.certainty == "tied" and both.badge == "no clear lead: 3 not distinguishable"
-    assert "of 3 that are not distinguishable then, " in both.how
+    assert "of those not distinguishable then, no other is as good in final FID" in both.how
 
 
 def test_equal_numbers_of_updates_have_no_card_of_their_own(results, curves):

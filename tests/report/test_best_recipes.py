@@ -87,6 +87,17 @@ def test_a_recipe_leads_clearly_though_its_twins_are_not_told_apart(twins, quali
     assert "geometric mean over jax, keras and torch; mean of 3 seeds" in verdict.sentence
 
 
+def test_a_ratio_to_a_recipe_of_fewer_frameworks_says_of_which_it_is(twins, quality):
+    twins({"dcgan": 10.0}, {"torch": 1.0, "keras": 1.0})
+    twins({"r3gan": 14.0, "slow": 40.0}, {"torch": 1.0})
+    _, verdict = quality()
+    assert (
+        "; r3gan (" in verdict.sentence
+        and ") is clearly higher, by a factor of " in verdict.sentence
+    )
+    assert " in torch (95 % interval " in verdict.sentence
+
+
 def test_recipes_that_are_not_told_apart_are_all_named(twins, quality):
     twins({"dcgan": 10.0, "decay": 10.05, "slow": 40.0}, {"torch": 1.0, "keras": 1.0})
     chosen, _ = quality()

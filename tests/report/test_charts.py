@@ -276,6 +276,20 @@ def test_near_marks_on_the_front_share_one_name_and_a_logarithmic_axis_says_so()
     assert chart["layout"]["yaxis"]["title"]["text"] == "FID"
 
 
+def test_twins_share_a_colour_and_have_the_style_of_their_framework():
+    """Also beside recipes of one framework, and of more than 24 at all."""
+    recipes = ("baseline", "dcgan", "dcgan-3g", "decay", "enhanced", "upsampling-sgd")
+    rows = [(f"{f}-{r}", r, f) for f in ("jax", "keras", "torch") for r in recipes]
+    alone = ("augment", "conditional", "cosine", "r3gan", "resnet", "sngan", "wgan-gp")
+    rows = sorted([*rows, *((f"torch-{r}", r, "torch") for r in alone)])
+    found = looks(rows)
+    assert list(found) == [label for label, *_ in rows]
+    for r in recipes:
+        assert len({found[f"{f}-{r}"].colour for f in ("jax", "keras", "torch")}) == 1
+    styles = {f: {found[f"{f}-{r}"].line for r in recipes} for f in ("jax", "keras", "torch")}
+    assert styles == {"torch": {"-"}, "keras": {"--"}, "jax": {":"}}
+
+
 def test_a_name_beside_a_mark_is_not_printed_over_another():
     every = [("a", 30.0, 28.0), ("b", 73.0, 27.2), ("c", 86.0, 26.9), ("d", 120.0, 43.0)]
     marks = [(label, "mean", x, y, math.nan, math.nan, label) for label, x, y in every]

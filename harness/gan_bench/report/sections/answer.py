@@ -1,6 +1,7 @@
 """The verdicts below the first charts, each with its certainty, and what weakens the figures."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gan_bench.analysis.factors import Certain, cells_of
@@ -122,13 +123,23 @@ def _of_recipes(
     """Return a verdict on recipes; `before` is the beginning of its sentence."""
     ranks = best.ranks
     name, mean = ranks.best, best_figure(ranks)
-    twins = [framework for recipe, framework in cells_of(group.rows) if recipe == name]
+    frameworks: dict[str, list[str]] = {}
+    for recipe, framework in cells_of(group.rows):
+        frameworks.setdefault(recipe, []).append(framework)
+    twins = frameworks[name]
+
+    def where(worse: str) -> str:
+        """Return the frameworks that a ratio is of, if it is not of all."""
+        shared = [framework for framework in twins if framework in frameworks[worse]]
+        every = {*twins, *frameworks[worse]}
+        return "" if len(shared) == len(every) else f" in {listed(sorted(shared))}"
+
     over = f"geometric mean over {listed(sorted(twins), NAMED)}; " if len(twins) > 1 else ""
     opening = (
         f"{before or 'The recipe '}{name} {lead} of {many(len(ranks.labels), 'recipe')}: {mean} "
         f"({over}{_seeds(ranks.spreads[name])})"
     )
-    verdict = _verdict(topic, ranks, f"FID {mean}", opening)
+    verdict = _verdict(topic, ranks, f"FID {mean}", opening, where=where)
     return replace(verdict, leaders=best.implementations, recipes=best.leaders)
 
 
@@ -218,7 +229,13 @@ def _doubted(verdict: Verdict, group: Group, ranks: RankedGroup) -> Verdict:
 
 
 def _verdict(
-    topic: str, ranks: RankedGroup, shown: str, opening: str, *, busy: bool = False
+    topic: str,
+    ranks: RankedGroup,
+    shown: str,
+    opening: str,
+    *,
+    busy: bool = False,
+    where: Callable[[str], str] = lambda worse: "",
 ) -> Verdict:
     best, *others = ranks.labels
     if not others:
@@ -234,7 +251,7 @@ def _verdict(
         named = [f"{label} ({_short(ranks.spreads[label])})" for label in ranks.equals]
         parts[0] += f", but cannot be distinguished from {listed(named, NAMED)}"
     if clear:
-        parts.append(_against(ranks, clear[0]))
+        parts.append(_against(ranks, clear[0], where(clear[0])))
     if ranks.unknown:
         named = [f"{label} ({_short(ranks.spreads[label])})" for label in ranks.unknown]
         parts.append(f"too few seeds to judge {listed(named, NAMED)}")
@@ -242,13 +259,17 @@ def _verdict(
     return Verdict(topic, leading(ranks, badge), shown, certain, badge, sentence)
 
 
-def _against(ranks: RankedGroup, worse: str) -> str:
-    """Return how far the best is from the next one that is distinguishable from it."""
+def _against(ranks: RankedGroup, worse: str, where: str) -> str:
+    """Return how far the best is from the next one that is distinguishable from it.
+
+    ``where`` is in what the two are compared, if not in all.
+    """
     found = ranks.between(ranks.best, worse)
     assert found is not None
     short = _short(ranks.spreads[worse])
     ratio = found.scale == "ratio"
     much = f"by a factor of {factor(found.estimate)}" if ratio else f"by {figure(found.estimate)}"
+    much += where
     if not ranks.metric.higher_is_better:
         return f"{worse} ({short}) is clearly higher, {much} ({interval(found)})"
     return f"it is clearly faster than {worse} ({short}), {much} ({interval(found)})"

@@ -137,9 +137,8 @@ def _not_ruled_out(found: Choice, quality: RankedGroup, speed: RankedGroup) -> C
         found,
         leaders=tuple(left),
         badge=f"no clear lead: {len(every)} not distinguishable",
-        how=f"{found.how}; of {len(every)} that are not distinguishable then, "
-        f"{'the one' if len(left) == 1 else 'those'} that no other of them beats in final FID or "
-        "speed and equals in the other",
+        how=f"{found.how}; of those not distinguishable then, no other is as good in final FID "
+        "and speed",
     )
 
 
