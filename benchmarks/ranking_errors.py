@@ -7,8 +7,9 @@ in three frameworks, and prints as Markdown:
    apart, by Welch's test with Holm's correction, by Games and Howell's procedure, and by the
    report's test, Welch's with moderated variances, for several ways in which seeds may spread;
 2. the power: the share of truly different pairs that are told apart, with twins that are equal;
+   Also with other numbers of seeds for each twin;
 3. both for the tests of recipes and of frameworks, with twins whose results for one seed are
-   independent or almost equal;
+   independent or almost equal, and with one recipe that varies more than the others;
 4. of plans with ``--until-certain``: the share with a false statement, the power, and the seeds
    that they take, beside ten seeds of each.
 """
@@ -39,6 +40,8 @@ FID = metric("fid_lenet")
 DESIGN = Design(most=10)
 FRAMEWORKS = 3
 SEEDS = (3, 5, 10)
+UNEQUAL = (5, 3, 3), (5, 3, 2), (2, 2, 2)
+"""Seeds of a recipe in each framework."""
 IMPLEMENTATIONS = (12, 39)
 AT_A_TIME = 250
 CLOSEST, FARTHEST = 0.1, 1.5
@@ -150,6 +153,50 @@ def false_pairs(
     wide = spreads(random, (n, implementations))[..., None]
     values = random.normal(0, wide, (n, implementations, seeds))
     return [test(values).any(axis=-1).mean() for test in TESTS.values()]
+
+
+def unequal_errors(rankings: int) -> Iterator[dict[str, str]]:
+    """Yield the family-wise error of the report's test if twins have other numbers of seeds."""
+    for implementations in IMPLEMENTATIONS:
+        for seeds in UNEQUAL:
+            row = {"implementations": str(implementations), "seeds": ", ".join(map(str, seeds))}
+            for name, spreads in SPREADS.items():
+                shares = over_rankings(rankings, false_unequal, spreads, implementations, seeds)
+                row[name] = percent(shares[0])
+            yield row
+
+
+def false_unequal(
+    random: Random, n: int, spreads: Spreads, implementations: int, seeds: tuple[int, ...]
+) -> list[float]:
+    counts = np.resize(seeds, implementations)
+    wide = spreads(random, (n, implementations))[..., None]
+    drawn = random.normal(0, wide, (n, implementations, max(seeds)))
+    values = np.where(np.arange(max(seeds)) < counts[:, None], drawn, np.nan)
+    variances, freedom = moderate(np.nanvar(values, axis=-1, ddof=1), counts - 1.0)
+    means = np.nanmean(values, axis=-1)
+    a, b = np.triu_indices(implementations, 1)
+    spread, both = (x[:, a, b] for x in unequal_variances(variances / counts, freedom))
+    fewest = np.minimum(counts[a], counts[b])
+    p = p_values(means[:, a] - means[:, b], spread, both, fewest, paired=False)
+    return [float((holm_of_last_axis(p) < 1 - LEVEL).any(axis=-1).mean())]
+
+
+def uneven_frameworks(rankings: int) -> Iterator[dict[str, str]]:
+    """Yield the error of the test of frameworks if the ratios of one recipe vary more."""
+    for recipes in (6, 13):
+        for seeds in (2, *SEEDS):
+            row = {"recipes": str(recipes), "seeds": str(seeds)}
+            for times in (1, 5, 10):
+                shares = over_rankings(rankings, false_frameworks, recipes, seeds, times)
+                row[f"one {times} times as wide" if times > 1 else "equal"] = percent(shares[0])
+            yield row
+
+
+def false_frameworks(random: Random, n: int, recipes: int, seeds: int, times: float) -> list[float]:
+    wide = np.where(np.arange(recipes) == 0, times, 1.0)[:, None, None]
+    values = wide * random.normal(size=(n, recipes, FRAMEWORKS, seeds))
+    return [float(frameworks_told_apart(values).any(axis=-1).mean())]
 
 
 def power(rankings: int) -> Iterator[dict[str, str]]:
@@ -339,11 +386,19 @@ def print_rows(title: str, rows: Iterator[dict[str, str]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rankings", type=int, default=2_000)
-    rankings = parser.parse_args().rankings
-    print_rows(f"Family-wise error: {' / '.join(TESTS)}", errors(rankings))
-    print_rows("Share of different pairs that are told apart", power(rankings))
-    print_rows("Recipes and frameworks", factors(rankings))
-    print_rows(f"Three to {DESIGN.most} seeds, until places are certain", sequential(rankings))
+    parser.add_argument("--table", type=int, help="print this one only, from 1 on")
+    options = parser.parse_args()
+    tables = (
+        (f"Family-wise error: {' / '.join(TESTS)}", errors),
+        ("Family-wise error of the report's test, seeds of twins", unequal_errors),
+        ("Share of different pairs that are told apart", power),
+        ("Recipes and frameworks", factors),
+        ("Error of the test of frameworks", uneven_frameworks),
+        (f"Three to {DESIGN.most} seeds, until places are certain", sequential),
+    )
+    for number, (title, rows) in enumerate(tables, 1):
+        if options.table in (None, number):
+            print_rows(title, rows(options.rankings))
 
 
 if __name__ == "__main__":

@@ -104,11 +104,10 @@ def claims(group: Group, losses: pd.DataFrame) -> list[ClaimRow]:
 
     Values are those of the runs that succeeded. Two recipes are compared by Welch's test; over
     several frameworks, a value is that of a seed, the mean over the frameworks that have it, each
-    without its own level. A t test stays below its level though some seeds have fewer frameworks
-    (Ibragimov and Mueller 2010, 2016). Two points of the same runs are compared seed by seed.
-    Claims about training itself, whose other side is the untrained generator, are counted. The p
-    values are corrected by Holm's method over the claims of the group that can be tested; the 95 %
-    intervals are not corrected.
+    without its own level. Two points of the same runs are compared seed by seed. Claims about
+    training itself, whose other side is the untrained generator, are counted. The p values are
+    corrected by Holm's method over the claims of the group that can be tested; the 95 % intervals
+    are not corrected.
 
     Returns
     -------
