@@ -113,6 +113,18 @@ def test_twins_without_common_seeds_leave_the_one_with_most():
     assert ranks.between("a", "b").seeds == (5, 5)
 
 
+def test_the_first_seed_of_a_new_recipe_changes_no_verdict_on_frameworks():
+    values = {}
+    for recipe, fid in (("a", 10.0), ("b", 20.0)):
+        values[recipe, "keras"] = [fid * x for x in (1.0, 1.05, 0.98, 1.02, 0.97)]
+        values[recipe, "torch"] = [0.9 * x for x in values[recipe, "keras"]]
+    before = factors(values).ranked_frameworks
+    values |= {("c", "torch"): [60.0], ("c", "keras"): [30.0]}
+    after = factors(values).ranked_frameworks
+    for ranks in (before, after):
+        assert ranks.clearly("torch", "keras")
+
+
 def test_the_order_of_frameworks_is_that_of_the_seeds_that_are_tested():
     """Further seeds of one framework that are worse by chance do not hide a clear difference."""
     keras = {"a": [10.0, 10.5, 9.8], "b": [20.0, 20.4, 19.7]}

@@ -95,8 +95,8 @@ def test_the_lowest_mean_does_not_lead_those_that_were_told_apart_as_better():
     assert "x" not in found.certain
     lead, places, *_ = verdict(found, known, DESIGN, FID)
     assert lead.startswith("x has the lowest FID (12.0), but ")
-    assert "keras-y and torch-y are told apart from it as better, by geometric means" in lead
-    assert "keras-y and x" in places
+    assert "keras-y and torch-y are told apart from it as better, by earlier seeds or " in lead
+    assert "told apart against the order of their means: keras-y and x; torch-y and x" in places
 
 
 def test_one_without_results_is_named_and_no_place_is_certain():
@@ -106,6 +106,7 @@ def test_one_without_results_is_named_and_no_place_is_certain():
     assert progress(found, DESIGN).startswith("3 seeds: 0 of 4 places are certain")
     said = verdict(found, values, DESIGN, FID)
     assert "Not compared, with fewer than two results: c and d." in said
+    assert said[0].endswith(" and is told apart from all others that are compared.")
 
 
 def test_a_pair_with_a_closed_side_is_not_tested_again():

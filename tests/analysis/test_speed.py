@@ -219,6 +219,22 @@ def test_the_only_one_that_was_measured_is_certain_of_its_own_throughput(three):
     assert found.alone and found.within > 0.05
 
 
+def test_the_only_one_that_was_measured_to_the_end_is_not_certain_by_itself(three):
+    def fails_early(repeat, target):
+        return None if target == 0 and repeat > 1 else {}
+
+    made = study(three[:2], {0: 200.0, 1: 100.0}, 8, changed=fails_early, sd=0.2, drift=0.0)
+    failed = made.targets[0].model_copy(update={"reason": "enough"})
+    found = figures(made.model_copy(update={"targets": (failed, made.targets[1])}))
+    assert found.alone and found.within is None  # its repeats have no other turn to compare with
+
+
+def test_an_interrupted_study_whose_turns_were_all_disturbed_has_figures(three):
+    busy = study(three[:2], {0: 100.0, 1: 50.0}, 2, changed=lambda r, t: {"other_load": 0.4})
+    found = figures(busy)
+    assert found.disturbed and all(row.images_per_s for row in found.rows)
+
+
 def test_fewer_than_three_turns_give_a_throughput_without_a_ratio(three):
     found = figures(study(three[:2], {0: 100.0, 1: 50.0}, 2))
     assert [row.share for row in found.rows] == [None, None]

@@ -98,6 +98,14 @@ def test_a_ratio_to_a_recipe_of_fewer_frameworks_says_of_which_it_is(twins, qual
     assert " in torch (95 % interval " in verdict.sentence
 
 
+def test_a_twin_with_one_seed_is_in_no_mean_and_not_recommended(train, twins, quality):
+    twins({"dcgan": 10.0, "slow": 30.0}, {"torch": 1.0}, seeds=5)
+    train("dcgan", "keras", [40.0])
+    chosen, verdict = quality()
+    assert chosen.leaders == verdict.leaders == ("torch-dcgan",)
+    assert "geometric mean" not in verdict.sentence and "mean of 5 seeds" in verdict.sentence
+
+
 def test_recipes_that_are_not_told_apart_are_all_named(twins, quality):
     twins({"dcgan": 10.0, "decay": 10.05, "slow": 40.0}, {"torch": 1.0, "keras": 1.0})
     chosen, _ = quality()

@@ -63,8 +63,10 @@ def test_a_run_that_takes_longer_than_the_time_is_left(small, tmp_path, monkeypa
 
 def test_a_run_takes_as_long_as_that_of_its_implementation_else_of_its_recipe(monkeypatch):
     kept = ROOT / "results" / "reference"
-    runs = load_results(kept).runs
-    monkeypatch.setattr(queue, "IMAGES", 60_000)
+    results = load_results(kept)
+    runs = results.runs[results.runs["seed"] == 1]
+    (images,) = {results.records[run_id].spec.budget_images for run_id in runs["run_id"]}
+    monkeypatch.setattr(queue, "IMAGES", images)
     needed_s = queue._needed_s(kept)
     own = needed_s(queue.Item("torch-dcgan", 7))
     assert own >= runs[runs["implementation"] == "torch-dcgan"]["train_s"].min()

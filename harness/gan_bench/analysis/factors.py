@@ -136,13 +136,13 @@ class Factors:
         Two recipes are compared over the frameworks that both have, and each over the seeds that
         all of its twins there have. A twin with too few seeds does not count beside others.
         """
-        spreads = {r: self._over_twins(r, self._counted(r)) for r in self.recipes}
+        spreads = {r: self._over_twins(r, self.counted(r)) for r in self.recipes}
         known = {r: found for r, found in spreads.items() if found}
         return (
             RankedGroup(known, self.metric, self._recipe_pairs(known)) if len(known) > 1 else None
         )
 
-    def _counted(self, recipe: str) -> tuple[str, ...]:
+    def counted(self, recipe: str) -> tuple[str, ...]:
         """Return the frameworks over which a recipe's mean is taken.
 
         Those with enough seeds, if there are any; and if these have too few seeds in common, that
@@ -161,7 +161,7 @@ class Factors:
 
     def _recipe_pairs(self, recipes: Iterable[str]) -> Pairs:
         names = list(recipes)
-        counted = {name: self._counted(name) for name in names}
+        counted = {name: self.counted(name) for name in names}
         shared = {
             (a, b): tuple(f for f in counted[names[a]] if f in counted[names[b]])
             for a, b in combinations(range(len(names)), 2)
@@ -183,12 +183,14 @@ class Factors:
         """The frameworks by the ratios of twins; None without a recipe that all of them have.
 
         The values of each are its geometric means over the recipes that every framework has, of the
-        seeds that all of these have: those of the tests, or their order could be another one.
+        seeds that all of these have. As in the tests, without recipes whose twins share one seed,
+        if there are others: the order could be another one.
         """
-        every = [r for r in self.recipes if self.twins(r) == tuple(self.frameworks)]
+        whole = [r for r in self.recipes if self.twins(r) == tuple(self.frameworks)]
+        every = [r for r in whole if len(self._shared_seeds([r])) > 1] or whole
         if len(self.frameworks) < 2 or not every:
             return None
-        seeds = _common_seeds([self.values[r, f].by_seed for r in every for f in self.frameworks])
+        seeds = self._shared_seeds(every)
         if not seeds:
             return None
         known = {
@@ -199,6 +201,10 @@ class Factors:
         }
         spreads = {f: values for f, values in known.items() if values}
         return RankedGroup(spreads, self.metric, self.framework_pairs)
+
+    def _shared_seeds(self, recipes: Iterable[str]) -> list[int]:
+        """Return the seeds that these recipes have in every framework."""
+        return _common_seeds([self.values[r, f].by_seed for r in recipes for f in self.frameworks])
 
     @cached_property
     def framework_pairs(self) -> Pairs:
@@ -328,6 +334,8 @@ class Certain:
     twins: tuple[TwinDifference, ...]
     implementations: RankedGroup
     """All of them, and every pair of them."""
+    counted: Mapping[str, tuple[str, ...]]
+    """The frameworks over which each recipe's mean is taken: `Factors.counted`."""
 
     @property
     def best_recipes(self) -> list[str]:
@@ -362,6 +370,7 @@ def certain(
         factors.ranked_frameworks,
         factors.twins_apart,
         RankedGroup(by_label, metric, looks=looks),
+        {recipe: factors.counted(recipe) for recipe in factors.recipes},
     )
 
 

@@ -81,7 +81,8 @@ class Results(load.Results):
             value over the seeds. ``images_per_s`` is the throughput, ``finish_s`` the seconds of
             warm-up and training, and ``peak_mb`` the highest memory of a run. These three are from
             runs on the group's machine alone, which ``device``, ``hardware`` and ``threads`` name,
-            and null if there are none; FIDs are from all machines. ``images`` is the budget. After
+            and null if there are none; the first two are those of a study of speed if one matches.
+            FIDs are from all machines. ``images`` is the budget. After
             `with_values`, there are columns of the values, too.
         """
         added = [str(name) for name in self.runs if str(name).startswith(_ADDED)]

@@ -244,13 +244,12 @@ def verdict(found: Look, values: Values, design: Design, metric: Metric) -> list
     """Return what the looks have shown, in sentences."""
     if len(found.labels) < 2:
         return ["Fewer than two implementations have results of two seeds: nothing is compared."]
-    undecided = [*found.open_pairs, *sorted(found.beyond | found.contradicted)]
     certain = _certain(found)
-    if undecided:
-        named = [" and ".join(pair) for pair in undecided[:_NAMED]]
-        more = len(undecided) - len(named)
-        pairs = "; ".join([*named, *([f"{many(more, 'more pair')}"] if more else [])])
-        certain += f"; not told apart: {pairs}"
+    if undecided := [*found.open_pairs, *sorted(found.beyond)]:
+        certain += f"; not told apart: {_pairs_in_words(undecided)}"
+    if found.contradicted:
+        against = _pairs_in_words(sorted(found.contradicted))
+        certain += f"; told apart against the order of their means: {against}"
     absent = f"Not compared, with fewer than two results: {listed(found.missing, _NAMED)}."
     return [
         f"{_lead(found, values, design, metric)}.",
@@ -259,6 +258,12 @@ def verdict(found: Look, values: Values, design: Design, metric: Metric) -> list
         f"Each of the {design.number} looks at the seeds has the level {100 * design.level:.2g} %, "
         "so at most 5 % of such plans tell any equal implementations apart.",
     ]
+
+
+def _pairs_in_words(pairs: Sequence[Pair]) -> str:
+    named = [" and ".join(pair) for pair in pairs[:_NAMED]]
+    more = len(pairs) - len(named)
+    return "; ".join([*named, *([f"{many(more, 'more pair')}"] if more else [])])
 
 
 def _lead(found: Look, values: Values, design: Design, metric: Metric) -> str:
@@ -271,7 +276,7 @@ def _lead(found: Look, values: Values, design: Design, metric: Metric) -> str:
         (found.equal, f"equal to it within {100 * (design.equal_within - 1):.0f} %"),
         (found.beyond, f"not told apart from it, which {design.most} seeds would hardly change"),
         (set(found.open_pairs), f"not told apart from it after {found.seeds} seeds"),
-        (found.contradicted, "told apart from it as better, by geometric means"),
+        (found.contradicted, "told apart from it as better, by earlier seeds or geometric means"),
     )
     parts = []
     for pairs, words in kinds:
@@ -279,6 +284,9 @@ def _lead(found: Look, values: Values, design: Design, metric: Metric) -> str:
         if beside:
             verb = "is" if len(beside) == 1 else "are"
             parts.append(f"{listed(beside, _NAMED)} {verb} {words}")
+    all_others = "all others that are compared" if found.missing else "all others"
     return (
-        f"{lead}, but {'; '.join(parts)}" if parts else f"{lead} and is told apart from all others"
+        f"{lead}, but {'; '.join(parts)}"
+        if parts
+        else f"{lead} and is told apart from {all_others}"
     )

@@ -97,12 +97,9 @@ class SpeedRow:
         first, later = self.target.first_step_s, self.target.step_s
         return None if first is None or later is None else max(0.0, first - later)
 
-    def seconds_for(self, images: float, rate: float | None = None) -> float | None:
-        """Return how long training on some images takes: compiling, and the steps.
-
-        At the throughput of the study, or at another rate in images per second.
-        """
-        rate = rate or self.images_per_s
+    def seconds_for(self, images: float) -> float | None:
+        """Return how long training on some images takes: compiling, and the steps."""
+        rate = self.images_per_s
         return None if rate is None else (self.compile_s or 0.0) + images / rate
 
     @property
@@ -128,8 +125,8 @@ class Figures:
 
     @property
     def alone(self) -> bool:
-        """Whether only one implementation has turns, so that there is no ratio."""
-        return sum(row.images_per_s is not None for row in self.rows) == 1
+        """Whether only one implementation was measured to the end, so that there is no ratio."""
+        return sum(row.target.reason is None and row.turns > 0 for row in self.rows) == 1
 
     @property
     def within(self) -> float | None:
@@ -142,8 +139,9 @@ class Figures:
     def within_of(self, places: Collection[int]) -> float | None:
         """Return the same of the targets in these places."""
         rows = [row for row in self.rows if row.place in places]
-        if self.alone:
-            return next((_alone(row) for row in rows if row.images_per_s is not None), None)
+        measured = [row for row in rows if row.turns]
+        if len(measured) == 1:
+            return _alone(measured[0])
         shares = [row.share for row in rows]
         if not shares or any(share is None for share in shares):
             return None
@@ -190,7 +188,8 @@ def figures(study: SpeedStudy) -> Figures:
     kept = [(repeat, turn) for repeat, turn in every if turn.discarded is None]
     counts = Counter(turn.target for _, turn in kept)
     taken = Counter(turn.target for _, turn in every)
-    disturbed = any(counts[t] < FEWEST_TURNS <= made for t, made in taken.items())
+    few = any(counts[t] < FEWEST_TURNS <= made for t, made in taken.items())
+    disturbed = few or (bool(every) and not kept)
     used = every if disturbed else kept
     labels = _labels([target for target in study.targets])
     fit = None

@@ -37,7 +37,7 @@ class Row:
     """Of the repeats of a study of speed where there is one: see `Group.speed`."""
     warmup_s: SeedValues | None
     finish_s: SeedValues | None
-    """Of the runs, or by the repeats of a study of speed: compiling, and the steps at its rate."""
+    """Of the runs, or the one value that follows from a study of speed."""
     peak_mb: SeedValues | None
     machine_fraction: SeedValues | None
     remarks: tuple[str, ...]
@@ -429,16 +429,12 @@ def _with_speed(row: Row, found: SpeedRow | None) -> Row:
     if found is None:
         return row
     spec = row.runs[0].spec
-    images = spec.steps * spec.images_per_step
-    finish = {repeat: found.seconds_for(images, rate) for repeat, rate in found.by_repeat.items()}
-    rates, times = (
-        replace(SeedValues.by(values) or SeedValues(()), of_each="repeat")
-        for values in (found.by_repeat, finish)
-    )
+    seconds = found.seconds_for(spec.steps * spec.images_per_step)
+    rates = replace(SeedValues.by(found.by_repeat) or SeedValues(()), of_each="repeat")
     return replace(
         row,
         images_per_s=rates,
-        finish_s=times if row.ok_runs else None,
+        finish_s=SeedValues.of([seconds]) if row.ok_runs else None,
         machine_fraction=SeedValues.of([found.machine_fraction]),
     )
 

@@ -27,7 +27,7 @@ _Word = Literal["images", "updates", "seconds"]
 _AXES: dict[Axis, tuple[_Word, str, str]] = {
     "images": ("images", "training images seen", "images seen"),
     "updates": ("updates", "updates of the generator", "updates of the generator"),
-    "train_s": ("seconds", "seconds of training, including warm-up", "seconds of training"),
+    "train_s": ("seconds", "seconds of training", "seconds of training"),
 }
 """By budget: the word for it, the title of its axis, and what a caption calls it."""
 _FLOOR_NEAR = 4.0
@@ -298,7 +298,6 @@ def _marks(group: Group, ranks: RankedGroup, what: str) -> pd.DataFrame:
 def _marks_of(row: Row, values: SeedValues, what: str) -> Iterator[_Mark]:
     spec = row.ok_runs[0].spec
     end = f"step {spec.steps:,}, {many(spec.steps * spec.images_per_step, 'image')}"
-    by_study = row.finish_s is not None and row.finish_s.of_each == "repeat"
     times = row.finish_s.by_seed if row.finish_s and values.of_each == "seed" else {}
 
     def mark(part: str, who: str, value: float, seconds: float | None, said: str = "") -> _Mark:
@@ -311,8 +310,8 @@ def _marks_of(row: Row, values: SeedValues, what: str) -> Iterator[_Mark]:
     middle = row.finish_s.median if row.finish_s else None
     yield mark("mean", every, values.mean, middle, said)
     for seed, value in values.by_seed.items():
-        seconds = middle if by_study and values.of_each == "seed" else times.get(seed)
-        yield mark("seed", f"{values.of_each} {seed}", value, seconds)
+        # A study of speed gives one time for all seeds.
+        yield mark("seed", f"{values.of_each} {seed}", value, times.get(seed) if times else middle)
 
 
 def _quality_and_time(group: Group, ranks: RankedGroup, number: int) -> Dots | None:

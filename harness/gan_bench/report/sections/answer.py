@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from gan_bench.analysis.factors import Certain, cells_of
+from gan_bench.analysis.factors import Certain
 from gan_bench.analysis.final_scores import failed
 from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.runs import time_doubts
@@ -93,7 +93,7 @@ def _quality(group: Group, found: Certain | None, updates: EqualUpdates | None) 
         return _none(topic, _unranked_sentence(group))
     if recipes := best_recipes(group.rows, found):
         lead = f"has the lowest final FID ({group.features} features)"
-        verdict = _of_recipes(topic, group, recipes, lead)
+        verdict = _of_recipes(topic, recipes, lead)
     else:
         verdict = _of_implementations(topic, group, found.implementations)
     if updates is None or not updates.same or len(found.implementations.labels) < 2:
@@ -117,21 +117,16 @@ def _of_implementations(topic: str, group: Group, ranks: RankedGroup) -> Verdict
     return _verdict(topic, ranks, f"FID {mean}", opening)
 
 
-def _of_recipes(
-    topic: str, group: Group, best: BestRecipes, lead: str, before: str = ""
-) -> Verdict:
+def _of_recipes(topic: str, best: BestRecipes, lead: str, before: str = "") -> Verdict:
     """Return a verdict on recipes; `before` is the beginning of its sentence."""
     ranks = best.ranks
     name, mean = ranks.best, best_figure(ranks)
-    frameworks: dict[str, list[str]] = {}
-    for recipe, framework in cells_of(group.rows):
-        frameworks.setdefault(recipe, []).append(framework)
-    twins = frameworks[name]
+    twins = best.frameworks[name]
 
     def where(worse: str) -> str:
         """Return the frameworks that a ratio is of, if it is not of all."""
-        shared = [framework for framework in twins if framework in frameworks[worse]]
-        every = {*twins, *frameworks[worse]}
+        shared = [framework for framework in twins if framework in best.frameworks[worse]]
+        every = {*twins, *best.frameworks[worse]}
         return "" if len(shared) == len(every) else f" in {listed(sorted(shared))}"
 
     over = f"geometric mean over {listed(sorted(twins), NAMED)}; " if len(twins) > 1 else ""
@@ -151,10 +146,16 @@ def _equal_updates(group: Group, found: Certain, updates: EqualUpdates) -> Verdi
     )
     if recipes := best_recipes(group.rows, found):
         before = f"{after}the recipe "
-        return _of_recipes(topic, group, recipes, "has the lowest FID", before)
-    best, mean = ranks.best, best_figure(ranks)
-    opening = f"{after}{best} has the lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
-    return _verdict(topic, ranks, f"FID {mean}", opening)
+        verdict = _of_recipes(topic, recipes, "has the lowest FID", before)
+    else:
+        best, mean = ranks.best, best_figure(ranks)
+        opening = f"{after}{best} has the lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
+        verdict = _verdict(topic, ranks, f"FID {mean}", opening)
+    ranked = [row.label for row in group.rows if row.fid and not row.saw_reference]
+    if left_out := [label for label in ranked if label not in updates.fids]:
+        note = f"Not compared, as nothing was measured before: {listed(left_out, NAMED)}."
+        verdict = replace(verdict, sentence=f"{verdict.sentence} {note}")
+    return verdict
 
 
 def _images(updates: EqualUpdates) -> str:
@@ -174,7 +175,7 @@ def _equal_time(group: Group, every: Standings, ranks: RankedGroup, equal: Equal
     verdict = _verdict("Quality at equal time", ranks, f"FID {mean}", opening, busy=every.busy)
     if verdict.badge not in UNTESTED:
         verdict = replace(verdict, sentence=f"{verdict.sentence}{_not_ruled_out(every)}")
-    return verdict if group.speed else _doubted(verdict, group, ranks)
+    return _doubted(verdict, group, ranks)
 
 
 def _not_ruled_out(ranks: Standings) -> str:
@@ -205,9 +206,8 @@ def _speed(group: Group, ranks: RankedGroup | None, *, busy: bool) -> Verdict:
     if len(ranks.labels) > 1:
         opening = f"{best} trains fastest: {rate} ({_seeds(ranks.spreads[best])})"
     verdict = _verdict(topic, ranks, rate, opening, busy=busy)
-    if group.speed is None:
-        verdict = _doubted(verdict, group, ranks)
-    else:
+    verdict = _doubted(verdict, group, ranks)
+    if group.speed is not None:
         said = [f"Speeds are from {group.speed}.", *disturbances(group.speed.found)]
         verdict = replace(verdict, sentence=" ".join((verdict.sentence, *said)))
     own = [row.label for row in group.rows if row.own_loop and row.label in ranks.labels]
@@ -220,8 +220,11 @@ def _speed(group: Group, ranks: RankedGroup | None, *, busy: bool) -> Verdict:
 
 
 def _doubted(verdict: Verdict, group: Group, ranks: RankedGroup) -> Verdict:
-    """Return a verdict on times with what makes them less reliable, and who has none."""
-    doubts = time_doubts(group.timed_ok)
+    """Return a verdict on times with what makes them less reliable, and who has none.
+
+    Other load during the runs does not matter to the times of a study.
+    """
+    doubts = [] if group.speed else time_doubts(group.timed_ok)
     if elsewhere := not_timed(group, ranks):
         machine = group.setting.machine
         doubts.append(f"Not compared, as it has no run on {machine}: {listed(elsewhere, NAMED)}.")
@@ -313,7 +316,8 @@ def _timed_briefly(record: Record) -> bool:
 
 def caveats(summary: Summary) -> list[str]:
     """Return what makes the figures less reliable or less comparable."""
-    found = time_doubts(summary.runs)
+    by_clock = [run for group in summary.groups if not group.speed for run in group.runs]
+    found = time_doubts(by_clock)
     records = [run.record for run in summary.runs if run.record and run.record.status == "ok"]
     short = [record for record in records if _timed_briefly(record)]
     if short:

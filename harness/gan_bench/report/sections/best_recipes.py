@@ -1,6 +1,6 @@
 """The best recipes of a group that has twins, their implementations, and the framework's part."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -18,10 +18,13 @@ class BestRecipes:
 
     ranks: RankedGroup
     """Of all recipes."""
+    frameworks: Mapping[str, tuple[str, ...]]
+    """The frameworks over which the mean of each is taken."""
     leaders: tuple[str, ...]
     """Recipes, the best first."""
     implementations: tuple[str, ...]
-    """Labels of theirs, the best first, without those that have a clearly better twin."""
+    """Labels of theirs, the best first, without those that have a clearly better twin, or too few
+    seeds to count."""
     framework: str
     """A sentence on whether the framework makes a difference; empty if the seeds are too few."""
 
@@ -46,12 +49,9 @@ def best_recipes(rows: Sequence[Row], found: Certain) -> BestRecipes | None:
     if recipe_of.get(implementations.best) not in leaders or outside:
         return None
     worse = _clearly_worse_twins(rows, found)
-    kept = (
-        label
-        for label in implementations.labels
-        if recipe_of.get(label) in leaders and label not in worse
-    )
-    return BestRecipes(recipes, leaders, tuple(kept), framework_sentence(found))
+    counted = {cells_of(rows)[r, f].label for r in leaders for f in found.counted[r]}
+    kept = (label for label in implementations.labels if label in counted - worse)
+    return BestRecipes(recipes, found.counted, leaders, tuple(kept), framework_sentence(found))
 
 
 def _clearly_worse_twins(rows: Sequence[Row], found: Certain) -> set[str]:

@@ -24,6 +24,7 @@ from gan_bench.report.sections.standings import (
 )
 from gan_bench.text import duration, figure, listed, many
 
+_NOT_RULED_OUT = "clearly better in one and as good in the other"
 Purpose = Literal["quality", "speed", "both"]
 
 
@@ -119,7 +120,7 @@ def _both(
         certain: Certainty = "uncertain" if few else "clear"
         badge = lead_except(few) if few else "clear lead"
         return Choice("both", tuple(kept), "no other is as good in both", certain, badge)
-    how = "no other is clearly better in one and as good in the other"
+    how = f"no other is {_NOT_RULED_OUT}"
     return Choice("both", tuple(kept), how, "tied", f"a choice of {len(kept)}")
 
 
@@ -137,8 +138,8 @@ def _not_ruled_out(found: Choice, quality: RankedGroup, speed: RankedGroup) -> C
         found,
         leaders=tuple(left),
         badge=f"no clear lead: {len(every)} not distinguishable",
-        how=f"{found.how}; of those not distinguishable then, no other is as good in final FID "
-        "and speed",
+        how=f"{found.how}; of those not distinguishable then, no other is "
+        + ("as good in final FID and speed" if len(left) == 1 else _NOT_RULED_OUT),
     )
 
 

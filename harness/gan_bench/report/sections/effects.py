@@ -14,7 +14,8 @@ NOTE = (
     "The rows of a table differ in one field of the recipe and in what follows from it, such as "
     "the number of steps; all other values, the data, the budget and the protocol are the same, "
     "and throughputs are from one machine. FIDs and images/s are means over the seeds. A ratio is "
-    "the geometric mean of the ratios of single seeds, over the seeds that both rows have. "
+    "the geometric mean of the ratios of single seeds, over the seeds that both rows have, or for "
+    "images/s that of a speed study. "
     "Brackets hold 95 % intervals (Student's t), without a correction for the number of "
     "comparisons; a ratio whose interval contains 1 shows no clear effect."
 )
