@@ -65,8 +65,9 @@ GLOSSARY = (
     "Warm-up: the first chunk of steps, training and compilation together, so it is no overhead. "
     "Images/s: training images per second after it. Time to finish: warm-up and training without "
     "evaluation, or what follows from a speed study (see above). The curve behind the time to a "
-    "FID is a straight line between evaluation points. Quality at equal time is read from it at the median "
-    "time to finish of the fastest, whose slower seeds are not at their final FID by then.",
+    "FID is a straight line between evaluation points. Quality at equal time is read from it at "
+    "the time to finish of the fastest, the median over its seeds; slower ones are not at their "
+    "final FID by then.",
     "Peak memory: of the training process, not of a GPU, the highest value of all seeds; 1 MiB is "
     "2^20 bytes. Multiply-adds: in matrix products and convolutions of a training step, per real "
     "image, as counted by the recipe. Share of machine rate: training's multiply-adds per second, "
