@@ -31,6 +31,17 @@ def test_pairs_are_told_apart_as_in_the_report(values):
     assert (ranking_errors.moderated_holm(row[None])[0] == (found < 0.05)).all()
 
 
+def test_sides_with_other_numbers_of_seeds_are_told_apart_as_in_the_report():
+    random = np.random.default_rng(4)
+    counts = np.resize([5, 3, 2], 9)
+    row = random.normal(np.repeat([0, 1, 1.2], 3)[:, None], 0.05, (9, 5))
+    found = all_pairs([x[:n].tolist() for x, n in zip(row, counts, strict=True)]).p
+    missing = np.where(np.arange(5) < counts[:, None], row, np.nan)
+    told = ranking_errors.told_apart_unequal(missing[None])[0]
+    assert told.any() and not told.all()
+    assert (told == (found[np.triu_indices(9, 1)] < 0.05)).all()
+
+
 def test_recipes_and_frameworks_are_told_apart_as_in_the_report(values):
     moved = values / 4 + 0.02 * np.arange(3)[:, None]
     recipes = list("abcde")
