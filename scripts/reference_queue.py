@@ -21,12 +21,13 @@ from gan_bench.results.record import Record
 from gan_bench.text import many
 
 IMAGES: Final = 120_000
-PROTOCOL: Final = (
-    *("--preset", "standard", "--set", "batch_size=32"),
-    *("--threads", "1", "--features", "lenet"),
-)
-"""Batches of 32 make 3,750 updates of these images, after which every recipe draws digits. With
-their own batches of 256, ``baseline`` and ``enhanced`` need four times as many images."""
+PROTOCOL: Final = ("--preset", "standard", "--threads", "1", "--features", "lenet")
+SMALL_BATCHES: Final = ("--set", "batch_size=32")
+"""They make 3,750 updates of these images, after which all but ``enhanced`` draw digits. With their
+own batches of 256, ``baseline`` and ``enhanced`` have drawn nothing by then."""
+OWN_BATCHES: Final = ("baseline", "enhanced")
+"""Recipes that a claim compares: also run in PyTorch with their own batches, on more images."""
+OWN_BATCHES_IMAGES: Final = 480_000
 SOURCES: Final = ("baseline", "enhanced", "dcgan", "dcgan-3g", "decay", "upsampling-sgd")
 PAPERS: Final = ("r3gan", "sngan", "resnet", "conditional", "augment", "cosine", "wgan-gp")
 SEEDS: Final = {"torch": 5, "keras": 3, "jax": 3}
@@ -45,27 +46,47 @@ class Item:
 
     implementation: str
     seed: int
+    own_batches: bool = False
 
     @property
     def name(self) -> str:
         """E.g. ``torch-dcgan-s0``."""
-        return f"{self.implementation}-s{self.seed}"
+        return f"{self.implementation}-s{self.seed}{'-own-batches' * self.own_batches}"
+
+    @property
+    def images(self) -> int:
+        """The budget."""
+        return OWN_BATCHES_IMAGES if self.own_batches else IMAGES
+
+    @property
+    def recipe(self) -> str:
+        """The recipe's name."""
+        return self.implementation.partition("-")[2]
 
 
 def planned() -> list[Item]:
     """Return all runs in the order in which they are made.
 
-    Those of the sources' recipes come first, and every seed of all before the next.
+    Those of the sources' recipes come first, then those with their own batches, and every seed of
+    all before the next.
     """
-    frameworks = {recipe: ("torch",) for recipe in PAPERS} | dict.fromkeys(SOURCES, tuple(SEEDS))
-    return [
-        Item(f"{framework}-{recipe}", seed)
-        for recipes in (SOURCES, PAPERS)
-        for seed in range(max(SEEDS.values()))
-        for recipe in recipes
-        for framework in frameworks[recipe]
-        if seed < SEEDS.get(framework, 0)
+    own = [
+        Item(f"torch-{recipe}", seed, own_batches=True)
+        for seed in range(SEEDS["torch"])
+        for recipe in OWN_BATCHES
     ]
+    frameworks = {recipe: ("torch",) for recipe in PAPERS} | dict.fromkeys(SOURCES, tuple(SEEDS))
+    sources, papers = (
+        [
+            Item(f"{framework}-{recipe}", seed)
+            for seed in range(max(SEEDS.values()))
+            for recipe in recipes
+            for framework in frameworks[recipe]
+            if seed < SEEDS.get(framework, 0)
+        ]
+        for recipes in (SOURCES, PAPERS)
+    )
+    return [*sources, *own, *papers]
 
 
 def missing(kept: Path) -> list[Item]:
@@ -81,7 +102,7 @@ def missing(kept: Path) -> list[Item]:
     return [
         item
         for item in planned()
-        if (item.implementation, item.seed, hashes[item.implementation], IMAGES) not in found
+        if (item.implementation, item.seed, hashes[item.implementation], item.images) not in found
     ]
 
 
@@ -133,18 +154,18 @@ def _claim(
 
 def _needed_s(kept: Path) -> Callable[[Item], float]:
     """Return what says how long a run takes: as its implementation took, else as its recipe did."""
-    known: dict[str, float] = {}
+    known: dict[tuple[str, int], float] = {}
     for folder in open_results(kept, create=True).run_folders():
         record = Record.read(folder.record)
-        if record.spec.budget_images == IMAGES:
-            parts = (record.import_s, record.warmup_s, record.train_s, record.sample_s)
-            took_s = sum(part or 0 for part in parts)
-            for name in (record.spec.implementation.name, record.spec.implementation.recipe):
-                known[name] = max(known.get(name, 0), took_s)
+        parts = (record.import_s, record.warmup_s, record.train_s, record.sample_s)
+        took_s = sum(part or 0 for part in parts)
+        for name in (record.spec.implementation.name, record.spec.implementation.recipe):
+            key = name, record.spec.budget_images
+            known[key] = max(known.get(key, 0), took_s)
 
     def needed_s(item: Item) -> float:
-        recipe = item.implementation.partition("-")[2]
-        return known.get(item.implementation, known.get(recipe, 0)) + TO_SCORE_S
+        of_recipe = known.get((item.recipe, item.images), 0)
+        return known.get((item.implementation, item.images), of_recipe) + TO_SCORE_S
 
     return needed_s
 
@@ -154,7 +175,8 @@ def _train(item: Item, folder: Path, processor: int, seconds: float) -> int:
     own = folder / f"processor-{processor}"  # devices are locked for each temporary folder
     own.mkdir(exist_ok=True)
     command = [sys.executable, "-P", "-m", "gan_bench", "run", item.implementation]
-    command += [*PROTOCOL, "--images", str(IMAGES), "--seeds", f"{item.seed},"]
+    command += [*PROTOCOL, "--images", str(item.images), "--seeds", f"{item.seed},"]
+    command += () if item.own_batches else SMALL_BATCHES
     command += ["--results", str(folder)]
     command = ["nice", "-n", "19", "taskset", "-c", str(processor), *command]
     process = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(own)})

@@ -16,6 +16,7 @@ def small(monkeypatch):
     """A queue of one short run."""
     monkeypatch.setattr(queue, "SOURCES", ("dcgan",))
     monkeypatch.setattr(queue, "PAPERS", ())
+    monkeypatch.setattr(queue, "OWN_BATCHES", ())
     monkeypatch.setattr(queue, "SEEDS", {"torch": 1})
     monkeypatch.setattr(queue, "IMAGES", 256)
     tiny = ("--dataset", "mnist-5k", "--samples", "64", "--evaluations", "2", "--threads", "1")
@@ -29,8 +30,10 @@ def keeper(kept):
 
 def test_the_sources_come_first_and_every_seed_of_all_before_the_next():
     items = queue.planned()
-    assert len(items) == len(set(items)) == 101
-    sources, papers = items[:66], items[66:]
+    assert len(items) == len(set(items)) == 111
+    sources, own, papers = items[:66], items[66:76], items[76:]
+    assert {item.images for item in own} == {480_000}
+    assert {item.implementation for item in own} == {"torch-baseline", "torch-enhanced"}
     for part, recipes in ((sources, queue.SOURCES), (papers, queue.PAPERS)):
         assert {item.implementation.partition("-")[2] for item in part} == set(recipes)
         assert [item.seed for item in part] == sorted(item.seed for item in part)
