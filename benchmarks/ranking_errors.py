@@ -6,11 +6,12 @@ in three frameworks, and prints as Markdown:
 1. the family-wise error: the share of rankings in which any two equal implementations are told
    apart, by Welch's test with Holm's correction, by Games and Howell's procedure, and by the
    report's test, Welch's with moderated variances, for several ways in which seeds may spread;
-2. the power: the share of truly different pairs that are told apart, with twins that are equal;
-   Also with other numbers of seeds for each twin;
-3. both for the tests of recipes and of frameworks, with twins whose results for one seed are
-   independent or almost equal, and with one recipe that varies more than the others;
-4. of plans with ``--until-certain``: the share with a false statement, the power, and the seeds
+2. that of the report's test if twins have other numbers of seeds;
+3. the power: the share of truly different pairs that it finds, with twins that are equal;
+4. both for the tests of recipes and of frameworks, with twins whose results for one seed are
+   independent or almost equal;
+5. the error of the test of frameworks if one recipe varies more than the others;
+6. of plans with ``--until-certain``: the share with a false statement, the power, and the seeds
    that they take, beside ten seeds of each.
 """
 

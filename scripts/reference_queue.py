@@ -34,6 +34,7 @@ SEEDS: Final = {"torch": 5, "keras": 3, "jax": 3}
 LEAST_TO_START_S: Final = 120
 """A run that could only train for less time is not started or resumed."""
 TO_SCORE_S: Final = 60
+"""Time for scores, beside what the records say of a run."""
 TO_STOP_S: Final = 60
 """Time in which an interrupted run writes its checkpoint."""
 INTERRUPTED: Final = 143

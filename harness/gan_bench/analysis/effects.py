@@ -168,7 +168,7 @@ def _compared(
     def ratio(mine: SeedValues | None, theirs: SeedValues | None) -> Ratio | None:
         return paired_ratio(mine, theirs) if row is not base and mine and theirs else None
 
-    studied = speed and row.images_per_s and base.images_per_s and row is not base
+    measured = row is not base and row.images_per_s and base.images_per_s
     spec = row.runs[0].spec
     in_a_step = {network: spec.recipe_values.get(name) for network, name in UPDATES.items()}
     return EffectRow(
@@ -178,7 +178,7 @@ def _compared(
         fid=ratio(row.fid, base.fid),
         images_per_s=(
             speed.ratio(row.label, base.label)
-            if speed and studied
+            if speed and measured
             else ratio(row.images_per_s, base.images_per_s)
         ),
         updates={n: spec.steps * k for n, k in in_a_step.items() if type(k) is int},

@@ -187,7 +187,8 @@ def _difference(a: str, b: str, ranks: RankedGroup, words: str, where: str) -> s
     better, worse = sorted((a, b), key=ranks.labels.index)
     found = ranks.between(better, worse)
     if found is None and min(ranks.spreads[label].seeds for label in (a, b)) > 1:
-        return f"The speed study has one figure for both, so they are not compared {where}."
+        # It measured them as one, or has too few turns in common.
+        return f"The speed study does not compare them {where}."
     if found is None:
         return f"One seed is too few to compare them {where}."
     certain = interval(found)
