@@ -11,7 +11,14 @@ import pytest
 from gan_bench.errors import UsageError
 from gan_bench.maintenance.machine_check import check_machine
 from gan_bench.system import devices
-from gan_bench.system.devices import check_device, fallback, gpu_problem, gpus, machine
+from gan_bench.system.devices import (
+    check_device,
+    fallback,
+    gpu_problem,
+    gpus,
+    machine,
+    processor_name,
+)
 from gan_bench.system.locks import device_lock
 
 pytestmark = pytest.mark.usefixtures("no_nvml")
@@ -242,3 +249,37 @@ def test_two_runs_on_processors_of_their_own_are_no_conflict(monkeypatch, tmp_pa
                 device_lock("cpu", "third", wait=False).__enter__()
     with device_lock("cpu", "third", wait=False):
         pass
+
+
+CPUINFO = """\
+processor\t: 0
+vendor_id\t: AuthenticAMD
+cpu family\t: {}
+model\t\t: {}
+model name\t: {}
+power management:
+
+processor\t: 1
+cpu family\t: 99
+model\t\t: 99
+model name\t: Another
+"""
+
+
+@pytest.mark.parametrize(
+    ("family", "model", "name", "expected"),
+    [
+        (25, 1, "AMD EPYC", "AMD EPYC (family 25, model 1)"),
+        (26, 2, "AMD EPYC", "AMD EPYC (family 26, model 2)"),
+        (6, 85, "Intel(R) Xeon(R) CPU @ 2.20GHz", "Intel(R) Xeon(R) CPU @ 2.20GHz (family 6, model 85)"),
+        (25, 116, "AMD Ryzen 7 7840U", "AMD Ryzen 7 7840U"),
+        (6, 79, "Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40GHz", "Intel(R) Xeon(R) CPU E5-2680 v4 @ 2.40GHz"),
+    ],
+)  # fmt: skip
+def test_processors_of_one_hidden_model_are_told_apart(family, model, name, expected):
+    assert processor_name(CPUINFO.format(family, model, name)) == expected
+
+
+def test_a_processor_without_a_name_has_none():
+    assert processor_name("processor\t: 0\nBogoMIPS\t: 50.00\nCPU part\t: 0xd0c\n") is None
+    assert processor_name("") is None
