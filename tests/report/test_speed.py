@@ -42,7 +42,8 @@ def group_of(folder):
 
 
 def speeds(folder):
-    return {row.label: round(row.images_per_s.mean, -1) for row in group_of(folder).rows}
+    rates = {row.label: row.images_per_s for row in group_of(folder).rows}
+    return {label: rate and round(rate.mean, -1) for label, rate in rates.items()}
 
 
 OF_RUNS = dict.fromkeys(NAMES, 1000.0)
@@ -143,6 +144,38 @@ def test_another_machine_or_a_missing_implementation_does_not_match(folder):
     assert speeds(folder) == OF_RUNS
     write(folder, "here")
     assert speeds(folder) == OF_STUDY
+
+
+def test_a_study_gives_the_times_to_all_wherever_they_ran(folder):
+    """Else none on another machine had a time, though a study has measured it."""
+    own = MACHINE.model_copy(update={"cpu": "Model Y"})
+    decay = [run_spec(f"{framework}-decay") for framework in ("torch", "keras")]
+    for spec in decay:
+        scores = [scores_of({0: 150.0, 600: 6.0})]
+        add_run(folder, spec, scores=scores, images_per_s=500.0, circumstances={"machine": own})
+    write(folder, "two", machine=own)
+    assert group_of(folder).setting.hardware == "Model X, 2 cores"
+    assert speeds(folder) == OF_RUNS | dict.fromkeys(("torch-decay", "keras-decay"))
+
+    write(
+        folder,
+        of=[*specs(), *decay],
+        rates=dict(enumerate((100.0, 200.0, 50.0, 150.0))),
+        machine=own,
+    )
+    group = group_of(folder)
+    assert group.setting.hardware == "Model Y, 2 cores"
+    assert speeds(folder) == OF_STUDY | {"torch-decay": 50.0, "keras-decay": 150.0}
+    assert all(row.finish_s for row in group.rows)
+    text = render_full_markdown(report_page(folder)).decode()
+    assert "times from Model Y, 2 cores (CPU, 2 threads) alone, on which the speeds were" in text
+    assert "it only ran elsewhere" not in text
+
+
+def test_a_study_on_a_machine_without_a_run_does_not_match(folder):
+    write(folder, machine=MACHINE.model_copy(update={"cpu": "Model Y"}))
+    assert group_of(folder).setting.hardware == "Model X, 2 cores"
+    assert speeds(folder) == OF_RUNS
 
 
 def test_the_newest_study_counts(folder):

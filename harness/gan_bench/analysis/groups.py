@@ -14,7 +14,9 @@ from gan_bench.analysis.identity import (
     setting_of,
 )
 from gan_bench.analysis.runs import Run
+from gan_bench.analysis.speed import studied_machines
 from gan_bench.plan import RunSpec
+from gan_bench.results.speed import SpeedStudy
 from gan_bench.text import told_apart
 
 SCHEDULE: Final = ("steps", "images_per_step", "evaluation_steps")
@@ -22,7 +24,9 @@ SCHEDULE: Final = ("steps", "images_per_step", "evaluation_steps")
 evaluation points."""
 
 
-def comparable_groups(runs: Sequence[Run], features: Mapping[str, str]) -> dict[Setting, list[Run]]:
+def comparable_groups(
+    runs: Sequence[Run], features: Mapping[str, str], studies: Sequence[SpeedStudy] = ()
+) -> dict[Setting, list[Run]]:
     """Return the runs by setting, in the order in which the settings first occur.
 
     1. Runs whose quality compares are one group, wherever they ran. The machine in the setting is
@@ -50,7 +54,8 @@ def comparable_groups(runs: Sequence[Run], features: Mapping[str, str]) -> dict[
             for protocol in of_run[run.run_id] or every or (None,):
                 of_protocol.setdefault(protocol, []).append(run)
         for protocol, scored in of_protocol.items():
-            setting, times = setting_of(scored), clock(scored)
+            times = clock(scored, studied_machines(studies, scored))
+            setting = setting_of(scored)
             setting = replace(
                 setting,
                 # The same content under two names is the same data.

@@ -10,7 +10,7 @@ what and where (setting), and those that are only noted. The rule:
 2. **Times** (throughput, time to finish, time to a FID, FID at equal time, memory, share of the
    machine rate) compare only on one machine: where `MACHINE` is equal, too. A ranking shows the
    times of one machine, its `clock`. Its throughputs may be those of a study of speed on that
-   machine, of the implementations for which `same_speed` is equal.
+   machine, of the implementations for which `same_speed` is equal; runs of any machine share them.
 3. A seed that ran several times is one seed. `one_per_seed` says which run counts, and never
    looks at a value to choose it.
 
@@ -21,7 +21,7 @@ side has one clock.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -222,19 +222,24 @@ def blocks(runs: Iterable[Run]) -> list[list[Run]]:
     return _by(same_block, runs)
 
 
-def clock(runs: Sequence[Run]) -> Machine:
+def clock(runs: Sequence[Run], studied: Collection[Machine] = ()) -> Machine:
     """Return the machine whose times runs that compare in quality are compared by.
 
-    It is the one on which most implementations ran to their end, then most runs did, then most
-    runs ran at all; at last the first by name. Of runs that have not run, it is what most are
-    planned for.
+    It is one with a study of the speed of all, if any ran there. Else, or of several such, it is
+    the one on which most implementations ran to their end, then most runs did, then most runs ran
+    at all; at last the first by name. Of runs that have not run, it is what most are planned for.
     """
     known = [run for run in runs if run.hardware] or runs
     ran = Counter(Machine.of(run) for run in known)
     ended = Counter(Machine.of(run) for run in known if run.status == "ok")
     kinds = {(Machine.of(run), same_block(run)) for run in known if run.status == "ok"}
     implementations = Counter(machine for machine, _ in kinds)
-    return min(ran, key=lambda m: (-implementations[m], -ended[m], -ran[m], str(m)))
+
+    def order(machine: Machine) -> tuple[bool, int, int, int, str]:
+        most = -implementations[machine], -ended[machine], -ran[machine]
+        return machine not in studied or not ended[machine], *most, str(machine)
+
+    return min(ran, key=order)
 
 
 def one_per_seed(

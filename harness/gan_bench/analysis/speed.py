@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from scipy import special  # scipy.stats takes longer to import than pandas
 
-from gan_bench.analysis.identity import same_speed
+from gan_bench.analysis.identity import Machine, same_speed
 from gan_bench.analysis.pairs import Pairs, difference, p_values
 from gan_bench.analysis.runs import Run, busy, host_of
 from gan_bench.analysis.statistics import LEVEL, Difference
@@ -296,52 +296,96 @@ def hardware_of(study: SpeedStudy) -> str:
     return host if study.gpu is None else f"{study.gpu.card} with {host}"
 
 
+def studied_machines(studies: Sequence[SpeedStudy], runs: Sequence[Run]) -> set[Machine]:
+    """Return the machines whose studies have every implementation with a time on their like.
+
+    A like machine has the same kind of device, and runs use as many threads. A disturbed study does
+    not count.
+    """
+    found = set()
+    for study in studies:
+        machine = _machine_of(study)
+        keys = {same_speed(run.spec) for run in runs if _ended_like(run, machine)}
+        measured = _measured(study, keys)
+        if measured is not None and not measured[0].disturbed:
+            found.add(machine)
+    return found
+
+
 def ranked_speed(
-    studies: Sequence[SpeedStudy], timed: Mapping[str, Sequence[Run]]
+    studies: Sequence[SpeedStudy], machine: Machine, by_label: Mapping[str, Sequence[Run]]
 ) -> RankedSpeed | None:
     """Return the study that a ranking takes its throughputs from; None if there is none.
 
-    It has all implementations with a time, measured on the machine of the times: the newest, and of
-    those whose turns were not disturbed, if there is one. With disturbed turns it is no better than
-    runs that were not.
+    It was made on the machine of the ranking's times, and has all implementations with a time
+    there: the newest, and of those whose turns were not disturbed, if there is one. With disturbed
+    turns it is no better than runs that were not.
 
     Parameters
     ----------
     studies
         The newest first.
-    timed
-        The runs on the machine of the ranking's times by label.
+    machine
+        The one of the ranking's times.
+    by_label
+        The runs of the ranking, on all machines.
     """
-    ended = {label: [r for r in runs if r.status == "ok"] for label, runs in timed.items()}
-    ended = {label: runs for label, runs in ended.items() if runs}
-    every = [run for runs in ended.values() for run in runs]
-    matching = [found for study in studies if (found := _matched(study, ended))]
+    ended = {
+        label: [run for run in runs if _ended_like(run, machine)]
+        for label, runs in by_label.items()
+    }
+    timed = {
+        label: [run for run in runs if Machine.of(run) == machine] for label, runs in ended.items()
+    }
+    here = [study for study in studies if _machine_of(study) == machine]
+    matching = [found for study in here if (found := _matched(study, ended, timed))]
     matching.sort(key=lambda one: one.found.disturbed)
-    if not matching or (matching[0].found.disturbed and not any(busy(run) for run in every)):
+    loaded = any(busy(run) for runs in timed.values() for run in runs)
+    if not matching or (matching[0].found.disturbed and not loaded):
         return None
     return matching[0]
 
 
-def _matched(study: SpeedStudy, ended: Mapping[str, Sequence[Run]]) -> RankedSpeed | None:
-    """Return a study's rows by label, if it has one for each."""
-    hardware = {run.hardware for runs in ended.values() for run in runs}
-    if hardware != {hardware_of(study)}:
-        return None
+def _machine_of(study: SpeedStudy) -> Machine:
+    spec = study.targets[0].spec
+    device = "CPU" if spec.device == "cpu" else "GPU"
+    return Machine(device, spec.threads, hardware_of(study))
+
+
+def _ended_like(run: Run, machine: Machine) -> bool:
+    place = run.device, run.spec.threads
+    return run.status == "ok" and place == (machine.device, machine.threads)
+
+
+def _matched(
+    study: SpeedStudy, ended: Mapping[str, Sequence[Run]], timed: Mapping[str, Sequence[Run]]
+) -> RankedSpeed | None:
+    """Return a study's rows by label, if it has one for each that has a time."""
     keys = {label: {same_speed(run.spec) for run in runs} for label, runs in ended.items()}
+    needed = [label for label, runs in timed.items() if runs]
+    measured = _measured(study, {key for label in needed for key in keys[label]})
+    if measured is None:
+        return None
+    found, rows = measured
+    by_label = {
+        label: rows[key] for label, of in keys.items() if len(of) == 1 for key in of if key in rows
+    }
+    return RankedSpeed(found, by_label) if set(needed) <= by_label.keys() else None
+
+
+def _measured(study: SpeedStudy, keys: set[str]) -> tuple[Figures, dict[str, SpeedRow]] | None:
+    """Return the rows that compare, if those with these keys of `same_speed` are among them."""
     # What lacks an implementation needs no figures: they take time.
-    measured = {same_speed(target.spec) for target in study.targets}
-    if any(len(of) != 1 or not of <= measured for of in keys.values()):
+    if not keys or not keys <= {same_speed(target.spec) for target in study.targets}:
         return None
     found = figures(study)
     rows = {
-        same_speed(row.target.spec): row for row in found.rows if len(row.by_repeat) >= FEWEST_TURNS
+        same_speed(row.target.spec): row
+        for row in found.rows
+        # Without common repeats, throughputs are of different times.
+        if len(row.by_repeat) >= FEWEST_TURNS and row.share is not None
     }
-    if any(not of <= rows.keys() for of in keys.values()):
-        return None
-    by_label = {label: rows[next(iter(of))] for label, of in keys.items()}
-    if any(row.share is None for row in by_label.values()):
-        return None  # without common repeats, throughputs are of different times
-    return RankedSpeed(found, by_label)
+    return (found, rows) if keys <= rows.keys() else None
 
 
 def disturbances(found: Figures) -> list[str]:

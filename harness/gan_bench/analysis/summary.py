@@ -235,8 +235,10 @@ class Group:
 
 
 def only_elsewhere(group: Group) -> list[str]:
-    """Return the labels that trained to the end, but not on the machine of the times."""
-    return [row.label for row in group.rows if row.elsewhere and not row.timed_ok]
+    """Return the labels that trained to the end on other machines alone and have no times here."""
+    studied = group.speed.by_label if group.speed else {}
+    lacking = [row for row in group.rows if row.elsewhere and not row.timed_ok]
+    return [row.label for row in lacking if row.label not in studied]
 
 
 @dataclass(frozen=True)
@@ -261,7 +263,7 @@ class Summary:
 def summarise(runs: Sequence[Run], results: Results) -> Summary:
     """Return the comparable groups with their rows."""
     features = {name: file.protocol.features for name, file in results.protocols.items()}
-    grouped = comparable_groups(runs, features)
+    grouped = comparable_groups(runs, features, results.speeds)
     apart = differing(list(grouped))
     groups = [
         _group(setting, members, results, setting.describe(apart) if len(grouped) > 1 else "")
@@ -284,7 +286,7 @@ def _group(setting: Setting, runs: Sequence[Run], results: Results, title: str) 
     features = {name: file.protocol.features for name, file in results.protocols.items()}
     rows = [_row(label, members, results, setting) for label, members in by_label.items()]
     too_short = too_short_to_rank([run.spec for run in runs], setting.budget_images)
-    speed = ranked_speed(results.speeds, {row.label: row.timed for row in rows})
+    speed = ranked_speed(results.speeds, setting.machine, by_label)
     if speed is not None:
         rows = [_with_speed(row, speed.by_label.get(row.label)) for row in rows]
     rows.sort(key=_by_speed if too_short else _by_quality)

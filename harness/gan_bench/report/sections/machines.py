@@ -29,10 +29,10 @@ def machine_notes(group: Group) -> list[str]:
     apart = [row for row in group.rows if row.elsewhere]
     if apart:
         others = list(dict.fromkeys(str(Machine.of(run)) for row in apart for run in row.elsewhere))
+        why = "the speeds were measured" if group.speed else "most implementations ran"
         found.append(
             f"Scores are from all machines, times from {group.setting.machine} alone, on which "
-            f"most implementations ran. The table of times by machine also has those from "
-            f"{listed(others, _NAMED)}."
+            f"{why}. The table of times by machine also has those from {listed(others, _NAMED)}."
         )
         if missing := only_elsewhere(group):
             found.append(f"No times here, as it only ran elsewhere: {listed(missing, _NAMED)}.")
