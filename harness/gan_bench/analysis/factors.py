@@ -8,11 +8,12 @@ each seed, and frameworks by the ratio of two twins with one seed.
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from statistics import geometric_mean
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,25 +21,20 @@ from numpy.typing import NDArray
 from gan_bench.analysis.moderation import moderate
 from gan_bench.analysis.pairs import Pairs, all_pairs, difference, p_values
 from gan_bench.analysis.ranks import RankedGroup
-from gan_bench.analysis.speed import RankedSpeed, ratio_of
 from gan_bench.analysis.statistics import (
     FEWEST_SEEDS,
     Difference,
     Ratio,
     SeedValues,
-    holm,
     holm_of_last_axis,
     mean_interval,
     paired_ratio,
     sample_variance,
 )
 from gan_bench.analysis.summary import Row
-from gan_bench.analysis.turns import Contrast
 from gan_bench.metrics import Metric
 
 _Floats = NDArray[np.float64]
-_Weights = Mapping[tuple[str, str], float]
-"""Weights by recipe and framework, which sum to zero."""
 
 
 @dataclass(frozen=True)
@@ -52,32 +48,23 @@ class Factors:
     frameworks: Sequence[str]
     looks: int = 1
     """See `gan_bench.analysis.pairs.Pairs`."""
-    study: Callable[[_Weights], Contrast | None] | None = None
-    """Estimates a weighted sum of logarithms over recipes and frameworks, if the values are those
-    of a study of speed: its turns are no independent seeds, and groups may share no repeat."""
 
-    @staticmethod
+    @classmethod
     def of(
+        cls,
         cells: Mapping[tuple[str, str], Row],
         by_label: Mapping[str, SeedValues],
         metric: Metric,
-        looks: int = 1,
-        study: RankedSpeed | None = None,
-    ) -> "Factors":
-        """Return them of a group's cells (`cells_of`) and of the values by label."""
+        **facts: Any,
+    ) -> Self:
+        """Return them of a group's cells (`cells_of`), the values by label, and further fields."""
         known = {key: by_label.get(row.label) for key, row in cells.items()}
-
-        def contrast(weights: _Weights) -> Contrast | None:
-            assert study is not None
-            return study.contrast({cells[key].label: weight for key, weight in weights.items()})
-
-        return Factors(
+        return cls(
             metric,
             {key: values for key, values in known.items() if values},
             list(dict.fromkeys(recipe for recipe, _ in cells)),
             sorted({framework for _, framework in cells}),
-            looks,
-            contrast if study else None,
+            **facts,
         )
 
     def twins(self, recipe: str) -> tuple[str, ...]:
@@ -85,49 +72,31 @@ class Factors:
         found = {f: self.values.get((recipe, f)) for f in self.frameworks}
         return tuple(f for f, values in found.items() if values and values.low > 0)
 
+    @property
+    def in_every_framework(self) -> list[str]:
+        """The recipes that have values in every framework."""
+        return [r for r in self.recipes if self.twins(r) == tuple(self.frameworks)]
+
     def ratio(self, framework: str, to: str, recipe: str) -> Ratio | None:
         """Return a recipe's values in one framework over those in another, paired by seed."""
         a, b = (self.values.get((recipe, f)) for f in (framework, to))
-        if a and b and self.study:
-            return self._studied({(recipe, framework): 1.0, (recipe, to): -1.0})
         return paired_ratio(a, b) if a and b else None
-
-    def _studied(self, weights: _Weights) -> Difference | None:
-        """Return a weighted sum of a study of speed as a ratio, with an uncorrected p."""
-        assert self.study is not None
-        turns = min(self.values[key].seeds for key in weights)
-        return ratio_of(self.study(weights), turns)
 
     def recipe_effects(self) -> dict[str, Ratio]:
         """Return each recipe's ratio to the mean of all, over the recipes of every framework.
 
         It is computed seed by seed, over the seeds that all have.
         """
-        names = [r for r in self.recipes if self.twins(r) == tuple(self.frameworks)]
-        if len(names) < 2:
-            return {}
-        if self.study:
-            return dict(self._studied_effects(names))
-        table = [[self.values[name, f].by_seed for f in self.frameworks] for name in names]
-        seeds = _common_seeds([by_seed for row in table for by_seed in row])
+        names = self.in_every_framework
+        seeds = self._shared_seeds(names) if len(names) > 1 else []
         if not seeds:
             return {}
+        table = [[self.values[name, f].by_seed for f in self.frameworks] for name in names]
         # Shape (recipes, frameworks, seeds).
         values = np.array([[[by_seed[s] for s in seeds] for by_seed in row] for row in table])
         logs: _Floats = np.log(values)
         by_recipe = logs.mean(axis=1) - logs.mean(axis=(0, 1))
         return {name: _effect(logs) for name, logs in zip(names, by_recipe.tolist(), strict=True)}
-
-    def _studied_effects(self, names: Sequence[str]) -> Iterator[tuple[str, Ratio]]:
-        each = 1 / len(self.frameworks)
-        for name in names:
-            weights = {
-                (other, f): each * ((other == name) - 1 / len(names))
-                for other in names
-                for f in self.frameworks
-            }
-            if found := self._studied(weights):
-                yield name, found
 
     @cached_property
     def ranked_recipes(self) -> RankedGroup | None:
@@ -186,7 +155,7 @@ class Factors:
         seeds that all of these have. As in the tests, without recipes whose twins share one seed,
         if there are others: the order could be another one.
         """
-        whole = [r for r in self.recipes if self.twins(r) == tuple(self.frameworks)]
+        whole = self.in_every_framework
         every = [r for r in whole if len(self._shared_seeds([r])) > 1] or whole
         if len(self.frameworks) < 2 or not every:
             return None
@@ -215,30 +184,20 @@ class Factors:
         names = self.frameworks
         found = Pairs.none(len(names), "ratio", paired=True, looks=self.looks)
         for a, b in combinations(range(len(names)), 2):
-            if self.study:
-                self._put_studied(found, a, b)
-                continue
-            logs = [
-                x for r in self.recipes if len(x := self._log_ratios(names[a], names[b], r)) > 1
-            ]
-            if logs:
-                means, variances = np.array([x.mean() for x in logs]), _variances(logs)
-                seeds = np.array([len(x) for x in logs])
-                estimate, error, freedom = mean_of_strata(means, variances, seeds)
-                test = float(estimate), float(error), float(freedom)
-                found.put(a, b, test, (int(seeds.min()),) * 2)
+            if tested := self._framework_test(names[a], names[b]):
+                test, seeds = tested
+                found.put(a, b, test, (seeds, seeds))
         return found
 
-    def _put_studied(self, found: Pairs, a: int, b: int) -> None:
-        """Add the test of two frameworks in a study of speed."""
-        assert self.study is not None
-        x, y = self.frameworks[a], self.frameworks[b]
-        both = [r for r in self.recipes if {x, y} <= {*self.twins(r)}]
-        weights = {(r, f): w / len(both) for r in both for f, w in ((x, 1.0), (y, -1.0))}
-        test = self.study(weights) if both else None
-        if test:
-            turns = min(self.values[key].seeds for key in weights)
-            found.put(a, b, (test.estimate, test.error, test.freedom), (turns, turns))
+    def _framework_test(self, a: str, b: str) -> tuple[tuple[float, float, float], int] | None:
+        """Return estimate, error and freedom of the logarithm of a ratio, and the fewest seeds."""
+        every = (self._log_ratios(a, b, recipe) for recipe in self.recipes)
+        logs = [of_recipe for of_recipe in every if len(of_recipe) > 1]
+        if not logs:
+            return None
+        means, seeds = np.array([x.mean() for x in logs]), np.array([len(x) for x in logs])
+        estimate, error, freedom = mean_of_strata(means, _variances(logs), seeds)
+        return (float(estimate), float(error), float(freedom)), int(seeds.min())
 
     def framework_ratio(self, framework: str, to: str) -> Ratio | None:
         """Return the ratio of two frameworks over the recipes of both, None if they share none.
@@ -264,11 +223,8 @@ class Factors:
     def twins_apart(self) -> tuple["TwinDifference", ...]:
         """Every pair of twins, compared by seed and corrected over all pairs of twins.
 
-        The variance of a pair's ratios is moderated by those of the other pairs; not in a study of
-        speed, whose errors are estimated together.
+        The variance of a pair's ratios is moderated by those of the other pairs.
         """
-        if self.study:
-            return tuple(self._studied_twins())
         pairs = [
             (recipe, a, b, logs)
             for recipe in self.recipes
@@ -290,18 +246,6 @@ class Factors:
                 pairs, *(x.tolist() for x in (means, errors, freedom, p, seeds)), strict=True
             )
         )
-
-    def _studied_twins(self) -> "Iterator[TwinDifference]":
-        every = [(r, a, b) for r in self.recipes for a, b in combinations(self.twins(r), 2)]
-        ratios = [self.ratio(a, b, recipe) for recipe, a, b in every]
-        tested = [
-            (twins, ratio)
-            for twins, ratio in zip(every, ratios, strict=True)
-            if isinstance(ratio, Difference)
-        ]
-        corrected = holm([ratio.p for _, ratio in tested])
-        for ((recipe, a, b), ratio), p in zip(tested, corrected, strict=True):
-            yield TwinDifference(recipe, a, b, replace(ratio, p=p, adjusted=True))
 
 
 @dataclass(frozen=True)
@@ -363,7 +307,7 @@ def certain(
         Of the group (`gan_bench.analysis.summary.Group.looks`), for quality.
     """
     cells = cells_of(rows)
-    factors = Factors.of(cells, by_label, metric, looks)
+    factors = Factors.of(cells, by_label, metric, looks=looks)
     crossed = len({recipe for recipe, _ in factors.values}) < len(factors.values)
     return Certain(
         factors.ranked_recipes if crossed else None,

@@ -7,6 +7,7 @@ from typing import Literal
 from gan_bench.analysis.factors import Factors, cells_of, most_seeds
 from gan_bench.analysis.parity import CHECKED, row_parity
 from gan_bench.analysis.statistics import FEWEST_SEEDS, Difference, Ratio, interval
+from gan_bench.analysis.studied_factors import StudiedFactors
 from gan_bench.analysis.summary import Group, Row
 from gan_bench.metrics import SPEED, metric
 from gan_bench.text import MISSING, Column, Table, factor, figure, listed, many
@@ -97,10 +98,14 @@ def crossed(group: Group) -> Crossed | None:
     speeds = {row.label: row.images_per_s for row in group.rows if row.images_per_s}
     measures = []
     if group.scored and fids:
-        factors = Factors.of(cells, fids, metric(group.metric or ""), group.looks)
+        factors = Factors.of(cells, fids, metric(group.metric or ""), looks=group.looks)
         measures.append(Measure("quality", f"Final FID ({group.features})", "FID", factors))
     if speeds:
-        factors = Factors.of(cells, speeds, metric(SPEED), study=group.speed)
+        factors = (
+            StudiedFactors.measured(cells, group.speed)
+            if group.speed
+            else Factors.of(cells, speeds, metric(SPEED))
+        )
         measures.append(Measure("speed", "Images/s", "speed", factors))
     if not measures:
         return None
