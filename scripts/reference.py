@@ -25,8 +25,9 @@ import reference_queue
 from PIL import Image
 
 from gan_bench.analysis.runs import collect_runs
+from gan_bench.analysis.scored import Scored
 from gan_bench.analysis.statistics import SeedValues
-from gan_bench.analysis.summary import Group, Row, Scored, Summary, summarise
+from gan_bench.analysis.summary import Group, Row, Summary, summarise
 from gan_bench.results.external import PublishedFigure
 from gan_bench.results.layout import RunFolder, open_results
 from gan_bench.results.load import load_results

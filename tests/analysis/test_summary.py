@@ -9,7 +9,8 @@ from bench import ROOT
 from gan_bench.analysis.identity import Setting, differing
 from gan_bench.analysis.repetitions import repetitions
 from gan_bench.analysis.runs import collect_runs
-from gan_bench.analysis.summary import interval_of_estimate, summarise
+from gan_bench.analysis.scored import interval_of_estimate
+from gan_bench.analysis.summary import summarise
 from gan_bench.plan import Budget
 from gan_bench.report.pictures import looks
 from gan_bench.report.sections.all_scores import elsewhere, quality

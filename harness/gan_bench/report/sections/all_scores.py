@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from gan_bench.analysis.scored import Final, Scored, estimate_of, interval_of_estimate
 from gan_bench.analysis.statistics import SeedValues
-from gan_bench.analysis.summary import Final, Group, Scored, estimate_of, interval_of_estimate
+from gan_bench.analysis.summary import Group
 from gan_bench.metrics import FAMILIES, SPEED, metric
 from gan_bench.report.sections.ranking_rows import score_text
 from gan_bench.results.external import PublishedFigure

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gan_bench.analysis.summary import Scored
+from gan_bench.analysis.scored import Scored
 from gan_bench.metrics import FEW_FOR_INCEPTION
 from gan_bench.results.scores import Score
 from gan_bench.text import figure, listed, percent

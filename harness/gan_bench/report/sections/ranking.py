@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from gan_bench.analysis.parity import RowParity, row_parity
 from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.runs import gpu_sharing
-from gan_bench.analysis.summary import Group, Row, Scored
+from gan_bench.analysis.scored import Scored
+from gan_bench.analysis.summary import Group, Row
 from gan_bench.metrics import COUNTS, metric
 from gan_bench.report.pictures import Look
 from gan_bench.report.sections.few_images import rank_notes, warnings
