@@ -1,7 +1,6 @@
 """Throughput of the trainers compared with plain scripts of the same recipe and framework.
 
 ``python benchmarks/throughput.py [NAME ...] [--rounds 3] [--seconds 6] [--markdown FILE]``
-``python benchmarks/throughput.py NAME ... --against FRAMEWORK`` compares with its trainer instead
 
 Each implementation is measured in a process of its own, with a run's environment. The trainer and
 the script (`plain_torch`, `plain_keras`, `plain_jax`) are warmed up and then take turns (A B, B A,
@@ -34,7 +33,6 @@ from gan_bench.plugins.loader import load_trainer
 from gan_bench.plugins.registry import registered
 from gan_bench.system import calibration as probe
 from gan_bench.system.devices import check_device, default_threads
-from gan_bench.trainer import Trainer
 
 _WARM_UP = 5
 """Steps, one at a time: a graph is compiled or recorded in one of the first."""
@@ -57,7 +55,7 @@ def with_script() -> list[str]:
 
 def _by_default(known: list[str], options: argparse.Namespace) -> list[str]:
     # A step of a plain script in JAX takes many seconds on a CPU.
-    slow = "jax" if options.device == "cpu" and not options.against else None
+    slow = "jax" if options.device == "cpu" else None
     return [name for name in known if registered()[name].framework != slow]
 
 
@@ -84,29 +82,17 @@ def first_step(name: str, kind: str, device: str) -> float:
     return seconds(lambda: build(name, train.images, train.labels, device)[1].train(*inputs))
 
 
-def turns(
-    name: str, rounds: int, turn_s: float, device: str, against: str | None = None
-) -> dict[str, object]:
-    """Return the seconds of every turn, and the machine's rate before and after it.
-
-    The script is the other framework's trainer if ``against`` names one.
-    """
+def turns(name: str, rounds: int, turn_s: float, device: str) -> dict[str, object]:
+    """Return the seconds of every turn, and the machine's rate before and after it."""
     train = data.load("mnist-5k").train
     recipe, trainer = build(name, train.images, train.labels, device)
+    plain = script(name)(train.images, device)
     steps = 1
-
-    def trained(trainer: Trainer = trainer) -> None:
+    functions: dict[str, Callable[[], object]] = {
         # A script's time includes making its batches and noise, so the trainer's does, too.
-        trainer.train(*feed(recipe, len(train.images), steps))
-
-    functions: dict[str, Callable[[], object]] = {"trainer": trained}
-    if against:
-        twin = f"{against}-{registered()[name].recipe}"
-        _, other = build(twin, train.images, train.labels, device)
-        functions["script"] = lambda: trained(other)
-    else:
-        plain = script(name)(train.images, device)
-        functions["script"] = lambda: plain.train(steps)
+        "trainer": lambda: trainer.train(*feed(recipe, len(train.images), steps)),
+        "script": lambda: plain.train(steps),
+    }
     for _ in range(_WARM_UP):
         slower_s = max(seconds(function) for function in functions.values())
     steps = max(1, round(turn_s / slower_s))
@@ -149,7 +135,7 @@ def row(name: str, measured: dict, first_steps: dict[str, float]) -> str:
         f"{measured['images'] / statistics.median(times['script']):,.0f}",
         spread(ratios, 3),
         spread(measured["shares"], 2),
-        *(f"{first_steps[kind]:.1f}" if first_steps else "-" for kind in ("trainer", "script")),
+        *(f"{first_steps[kind]:.1f}" for kind in ("trainer", "script")),
     )
 
 
@@ -169,11 +155,9 @@ def child(name: str, part: str, options: argparse.Namespace) -> dict | float:
     done = subprocess.run(
         [
             *(sys.executable, __file__, name, "--part", part, "--device", options.device),
-            *(("--against", options.against) if options.against else ()),
             *("--rounds", str(options.rounds), "--seconds", str(options.seconds)),
         ],
-        env=environment(registered()[name].framework, options)
-        | (environment(options.against, options) if options.against else {}),
+        env=environment(registered()[name].framework, options),
         capture_output=True,
         text=True,
         check=True,
@@ -185,7 +169,7 @@ def measure(part: str, options: argparse.Namespace) -> dict | float:
     (name,) = options.names
     device = "cpu" if options.device == "cpu" else "cuda:0"  # the environment shows one GPU only
     if part == "turns":
-        return turns(name, options.rounds, options.seconds, device, options.against)
+        return turns(name, options.rounds, options.seconds, device)
     return first_step(name, part, device)
 
 
@@ -195,9 +179,6 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
     parser.add_argument("--rounds", type=int, default=3, help="turns of trainer and script")
     parser.add_argument("--seconds", type=float, default=6.0, help="approximate length of a turn")
-    parser.add_argument(
-        "--against", metavar="FRAMEWORK", help="its trainer of the same recipe replaces the script"
-    )
     parser.add_argument("--device", default="cpu", help="cpu or cuda:<index>")
     parser.add_argument(
         "--markdown", type=Path, metavar="FILE", help="also write the table to FILE"
@@ -206,9 +187,6 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.names) - set(known):
         parser.error(f"no plain script of {', '.join(sorted(unknown))}")
-    known_frameworks = {it.framework for it in registered().values()}
-    if options.against and options.against not in known_frameworks:
-        parser.error(f"no trainers of {options.against}: {', '.join(sorted(known_frameworks))}")
     if options.part:
         print(json.dumps(measure(options.part, options)))
         return
@@ -222,14 +200,12 @@ def main() -> None:
         lines.append(text)
         print(text, flush=True)
 
-    against = f"{options.against}'s trainer" if options.against else "script"
-    show(line(*(column.replace("script", against) for column in COLUMNS)))
+    show(line(*COLUMNS))
     show(f"| --- |{' ---: |' * (len(COLUMNS) - 1)}")
     for name in options.names or _by_default(known, options):
         try:
             measured = child(name, "turns", options)
-            kinds = () if options.against else ("trainer", "script")
-            first_steps = {kind: child(name, kind, options) for kind in kinds}
+            first_steps = {kind: child(name, kind, options) for kind in ("trainer", "script")}
         except subprocess.CalledProcessError as error:
             failed.append(f"{error.stderr}\n{name} ended with exit code {error.returncode}")
             continue

@@ -28,6 +28,7 @@ from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.scored import Scored
 from gan_bench.analysis.statistics import SeedValues
 from gan_bench.analysis.summary import Group, Row, Summary, summarise
+from gan_bench.analysis.time_to_quality import equal_time, fid_points
 from gan_bench.results.external import PublishedFigure
 from gan_bench.results.layout import RunFolder, open_results
 from gan_bench.results.load import load_results
@@ -193,7 +194,7 @@ def lines() -> dict[Path, str]:
     summary = summarise(collect_runs(KEPT, results), results)
     standard = max(summary.groups, key=lambda group: len(group.rows))
     tables = {
-        README: _by_recipe(standard),
+        README: [*_answer(standard), "", *_by_recipe(standard)],
         KEPT / "README.md": _beside_published(summary, results.published),
     }
     return {path: "\n".join([MARKS[0], "", *table, "", MARKS[1]]) for path, table in tables.items()}
@@ -235,6 +236,16 @@ def _hours(row: Row) -> str:
     parts = [(record.warmup_s, record.resume_s, record.train_s) for record in records]
     seconds = sum(part or 0 for run in parts for part in run)
     return f"{seconds / 3600:.1f} processor hours"
+
+
+def _answer(group: Group) -> Iterator[str]:
+    """Yield what the report's first card says."""
+    from gan_bench.report.sections.choices import choices  # here: as in `show`
+    from gan_bench.report.sections.standings import standings
+
+    equal = equal_time(group, fid_points(group))
+    for choice in choices(group, standings(group, equal), equal):
+        yield f"- **For {choice.purpose}**: {choice.in_words}."
 
 
 def _by_recipe(group: Group) -> Iterator[str]:
