@@ -14,15 +14,15 @@ bench: $(VENV)/.installed
 	if [ $$status -gt 1 ]; then exit $$status; fi; \
 	$(BIN)/gan-bench report && exit $$status  # a report also where a row is not ok: it says why
 
-# Two tests at a time: most wait for a process to start.
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+PYTEST := $(BIN)/python -m pytest --dist worksteal --numprocesses
 
 test: $(VENV)/.installed-dev
-	$(PYTEST) -m "not long" $(TEST_ARGS)
+	$(PYTEST) 2 -m "not long" $(TEST_ARGS)
 
-# What takes longer to test: Slurm, kills, every implementation.
+# What takes longer to test: Slurm, kills, every implementation. Many of these tests wait for a limit
+# or a scheduler, so two processors have time for three.
 promises: $(VENV)/.installed-dev
-	$(PYTEST) -m long $(TEST_ARGS)
+	$(PYTEST) 3 -m long $(TEST_ARGS)
 
 install: $(VENV)/.installed-dev
 

@@ -136,7 +136,8 @@ def test_an_unknown_stage_is_refused(check):
 @pytest.mark.jax
 @pytest.mark.process
 def test_every_stage_ends_well_on_a_cpu(check, tmp_path):
-    done = check(LIMIT="900")
+    limits = {f"{stage.upper()}_LIMIT": "999" for stage in STAGES}  # also on a busy machine
+    done = check(LIMIT="9999", **limits)
     assert ends(tmp_path / "work") == dict.fromkeys(STAGES, "ended with 0"), done.stdout
     assert done.returncode == 0
     files = {path.name: path.stat().st_size for path in (tmp_path / "out").iterdir()}
