@@ -145,7 +145,7 @@ def test_the_report_names_runs_that_trained_on_the_reference(tmp_path):
             "keras-upsampling-sgd: it trained on the test split too, so the reference of its "
             "scores was seen in training and its FID is not ranked." in text
         )
-        assert "Trained on the reference images: keras-upsampling-sgd. Such a FID" in text
+        assert "Trained on the reference images: keras-upsampling-sgd. Such an FID" in text
         assert "; the test split is among them, so keras-upsampling-sgd saw the reference" in text
         assert text.count("ok, saw the reference") == times
         assert text.count("torch-dcgan saw") == 0

@@ -52,7 +52,7 @@ def test_the_table_holds_the_known_figures_in_every_form(sweep, report):
     sweep(3, (10.0, 20.0, 40.0), speed=300.0)
     found = report()
     interval = stats.t.interval(0.95, 2, 70, statistics.stdev((10.0, 40.0, 160.0)) / 3**0.5)
-    assert interval[0] < 0  # a FID is not below 0
+    assert interval[0] < 0  # an FID is not below 0
     assert tables_of(found) == {
         TITLE: {
             "1": {

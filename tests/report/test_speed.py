@@ -47,6 +47,7 @@ def speeds(folder):
 
 
 OF_RUNS = dict.fromkeys(NAMES, 1000.0)
+OTHER = MACHINE.model_copy(update={"cpu": "Model Y"})
 OF_STUDY = {"torch-dcgan": 100.0, "keras-dcgan": 200.0}
 
 
@@ -148,12 +149,11 @@ def test_another_machine_or_a_missing_implementation_does_not_match(folder):
 
 def test_a_study_gives_the_times_to_all_wherever_they_ran(folder):
     """Else none on another machine had a time, though a study has measured it."""
-    own = MACHINE.model_copy(update={"cpu": "Model Y"})
     decay = [run_spec(f"{framework}-decay") for framework in ("torch", "keras")]
     for spec in decay:
         scores = [scores_of({0: 150.0, 600: 6.0})]
-        add_run(folder, spec, scores=scores, images_per_s=500.0, circumstances={"machine": own})
-    write(folder, "two", machine=own)
+        add_run(folder, spec, scores=scores, images_per_s=500.0, circumstances={"machine": OTHER})
+    write(folder, "two", machine=OTHER)
     assert group_of(folder).setting.hardware == "Model X, 2 cores"
     assert speeds(folder) == OF_RUNS | dict.fromkeys(("torch-decay", "keras-decay"))
 
@@ -161,7 +161,7 @@ def test_a_study_gives_the_times_to_all_wherever_they_ran(folder):
         folder,
         of=[*specs(), *decay],
         rates=dict(enumerate((100.0, 200.0, 50.0, 150.0))),
-        machine=own,
+        machine=OTHER,
     )
     group = group_of(folder)
     assert group.setting.hardware == "Model Y, 2 cores"
@@ -169,13 +169,50 @@ def test_a_study_gives_the_times_to_all_wherever_they_ran(folder):
     assert all(row.finish_s for row in group.rows)
     text = render_full_markdown(report_page(folder)).decode()
     assert "times from Model Y, 2 cores (CPU, 2 threads) alone, on which the speeds were" in text
-    assert "it only ran elsewhere" not in text
+    assert "No times here" not in text
+    lacking = [row.label for row in group.rows if not row.timed_ok]
+    assert set(lacking) == {*NAMES} and not any(row.peak_mb for row in group.rows[:2])
+    assert (
+        "Speeds, but no warm-up and memory, are known of what only ran elsewhere: torch-dcgan"
+        in text
+    )
 
 
-def test_a_study_on_a_machine_without_a_run_does_not_match(folder):
-    write(folder, machine=MACHINE.model_copy(update={"cpu": "Model Y"}))
+def test_a_study_on_a_machine_where_no_run_finished_does_not_match(folder):
+    spec, around = run_spec("torch-dcgan", 9), {"machine": OTHER}
+    add_run(folder, spec, status="error", reason="why", circumstances=around)
+    write(folder, machine=OTHER)
     assert group_of(folder).setting.hardware == "Model X, 2 cores"
     assert speeds(folder) == OF_RUNS
+
+
+def test_a_disturbed_study_elsewhere_changes_nothing(folder):
+    add_trained(folder, "torch-dcgan", [4.0], seed=9, circumstances={"machine": OTHER})
+    write(folder, machine=OTHER, changed=lambda repeat, target: {"other_load": 0.5})
+    assert group_of(folder).setting.hardware == "Model X, 2 cores"
+    assert speeds(folder) == OF_RUNS
+    write(folder, machine=OTHER)
+    assert group_of(folder).setting.hardware == "Model Y, 2 cores"
+    assert speeds(folder) == OF_STUDY
+
+
+def test_a_study_of_few_takes_the_times_of_no_others(folder):
+    """One implementation ran with another number of threads, and was studied there."""
+    spec = run_spec("torch-dcgan", 9, threads=8)
+    add_run(folder, spec, scores=[scores_of({0: 150.0, 600: 4.0})], images_per_s=3000.0)
+    write(folder, of=[spec], rates={0: 3000.0})
+    assert group_of(folder).setting.threads == 2
+    assert speeds(folder) == OF_RUNS
+
+
+def test_packages_of_another_build_elsewhere_do_not_part_a_study_from_its_runs(folder):
+    built = {"versions": {"python": "3.11.2", "torch": "2.1.0+cpu"}}
+    for name in ("torch-decay", "torch-dcgan"):
+        around = {"machine": OTHER}
+        add_trained(folder, name, [4.0], seed=9, values=built, circumstances=around)
+    write(folder, of=[*specs(), run_spec("torch-decay")], rates={0: 100.0, 1: 200.0, 2: 50.0})
+    assert group_of(folder).setting.hardware == "Model X, 2 cores"
+    assert speeds(folder) == OF_STUDY | {"torch-decay": 50.0}
 
 
 def test_the_newest_study_counts(folder):

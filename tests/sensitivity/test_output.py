@@ -36,7 +36,7 @@ def test_the_answer_names_best_median_and_failures():
         "1 diverged, 1 collapsed."
     )
     nothing = answer(Measured(made(["diverged", "error"])))
-    assert nothing == "torch-dcgan: none of 1 trial has a FID; 1 diverged, 0 collapsed."
+    assert nothing == "torch-dcgan: none of 1 trial has an FID; 1 diverged, 0 collapsed."
 
 
 def test_every_table_states_its_n():

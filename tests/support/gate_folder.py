@@ -21,7 +21,7 @@ def log_normal(mean, seeds, *, spread=SPREAD, sample=0):
 
 
 def results_of(path: Path, fids, name="torch-dcgan", *, under=None, record=None, **spec):
-    """Write one finished run a seed; a status in a FID's place is a run that ended so."""
+    """Write one finished run a seed; a status in an FID's place is a run that ended so."""
     if not path.exists():
         empty_results(path)
     for seed, fid in fids.items():

@@ -23,7 +23,7 @@ UNTRAINED = 90.0
 def made(fids, *, ranges=RANGES, sampler="random", name="torch-dcgan", count=200):
     """Return a study of trials with evenly drawn values; ``fids`` is a function, or a list.
 
-    A text in place of a FID is the outcome of a trial without one.
+    A text in place of an FID is the outcome of a trial without one.
     """
     random = np.random.default_rng(0)
     trials = []

@@ -79,11 +79,12 @@ class Results(load.Results):
             ``seeds`` is the number of runs and ``succeeded`` that of those that did. ``metric`` is
             the FID in ``fid``, ``fid_min`` and ``fid_max``: the mean, the least and the greatest
             value over the seeds. ``images_per_s`` is the throughput, ``finish_s`` the seconds of
-            warm-up and training, and ``peak_mb`` the highest memory of a run. These three are from
-            runs on the group's machine alone, which ``device``, ``hardware`` and ``threads`` name,
-            and null if there are none; the first two are those of a study of speed if one matches.
-            FIDs are from all machines. ``images`` is the budget. After
-            `with_values`, there are columns of the values, too.
+            warm-up and training, and ``peak_mb`` the highest memory of a run. These three are of
+            the group's machine, which ``device``, ``hardware`` and ``threads`` name: from runs
+            there, and null without one. If a study of speed on this machine matches, the first two
+            are from it, also for implementations that only ran elsewhere. FIDs are from all
+            machines. ``images`` is the budget. After `with_values`, there are columns of the
+            values, too.
         """
         added = [str(name) for name in self.runs if str(name).startswith(_ADDED)]
         values = self.runs.set_index("run_id")[added].to_dict("index")

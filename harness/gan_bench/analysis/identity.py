@@ -7,10 +7,11 @@ what and where (setting), and those that are only noted. The rule:
 1. **Quality** compares across machines: a seed is a block. Runs of one implementation and seed are
    the same measurement of quality wherever they ran, rounding apart, if `SAME_FOR_QUALITY` and the
    scoring protocol are equal. ``ieee`` on a CPU and on a GPU is one precision; ``tf32`` is another.
-2. **Times** (throughput, time to finish, time to a FID, FID at equal time, memory, share of the
+2. **Times** (throughput, time to finish, time to an FID, FID at equal time, memory, share of the
    machine rate) compare only on one machine: where `MACHINE` is equal, too. A ranking shows the
    times of one machine, its `clock`. Its throughputs may be those of a study of speed on that
-   machine, of the implementations for which `same_speed` is equal; runs of any machine share them.
+   machine, of the implementations for which `same_speed` is equal. The study then gives a
+   throughput also to implementations whose runs are from another machine.
 3. A seed that ran several times is one seed. `one_per_seed` says which run counts, and never
    looks at a value to choose it.
 
@@ -21,7 +22,7 @@ side has one clock.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -186,10 +187,14 @@ def same_block(run: Run) -> str:
     ``+cpu`` or ``+cu128`` in a version, is part of the machine.
     """
     facts = identity(run.spec)
-    facts["versions"] = {name: text.partition("+")[0] for name, text in run.spec.versions.items()}
+    facts["versions"] = _without_builds(run.spec)
     spec = run.spec
     setting = (spec.data_sha256, spec.train_splits, run.budget_images, spec.precision)
     return json.dumps([facts, setting], sort_keys=True)
+
+
+def _without_builds(spec: RunSpec) -> dict[str, str]:
+    return {name: text.partition("+")[0] for name, text in spec.versions.items()}
 
 
 def same_run(run: Run) -> str:
@@ -203,13 +208,16 @@ _NO_STEP = frozenset({"steps", "evaluation_steps", "samples", "on_divergence"})
 """Parts of an identity on which the time of a step does not depend."""
 
 
-def same_speed(spec: RunSpec) -> str:
+def same_speed(spec: RunSpec, *, any_build: bool = False) -> str:
     """Return a key that specifications have in common whose steps are the same work.
 
     They may differ in seed, budget, evaluation points and data, but not in the shape of images.
+    With ``any_build``, the builds of packages may differ, as those of two machines.
     """
     facts = {name: value for name, value in identity(spec).items() if name not in _NO_STEP}
     facts["recipe_values"] = without_budget(facts["recipe_values"])
+    if any_build:
+        facts["versions"] = _without_builds(spec)
     place = (device_kind(spec.device), spec.threads, spec.precision, spec.image_shape)
     return json.dumps([facts, place], sort_keys=True)
 
@@ -222,22 +230,27 @@ def blocks(runs: Iterable[Run]) -> list[list[Run]]:
     return _by(same_block, runs)
 
 
-def clock(runs: Sequence[Run], studied: Collection[Machine] = ()) -> Machine:
+def clock(runs: Sequence[Run], studied: Mapping[Machine, int] | None = None) -> Machine:
     """Return the machine whose times runs that compare in quality are compared by.
 
-    It is one with a study of the speed of all, if any ran there. Else, or of several such, it is
-    the one on which most implementations ran to their end, then most runs did, then most runs ran
-    at all; at last the first by name. Of runs that have not run, it is what most are planned for.
+    It is the one with times of most implementations: of those that ran to their end there, or of
+    as many as ``studied`` says. Of several, it is one in ``studied``, then the one on which most
+    runs ran to their end, then most ran at all, then the first by name. Of runs that have not run,
+    it is what most are planned for.
+
+    ``studied`` has the number of implementations whose throughput a study of speed gives, by
+    machine: `gan_bench.analysis.speed.studied_machines`.
     """
     known = [run for run in runs if run.hardware] or runs
     ran = Counter(Machine.of(run) for run in known)
     ended = Counter(Machine.of(run) for run in known if run.status == "ok")
     kinds = {(Machine.of(run), same_block(run)) for run in known if run.status == "ok"}
     implementations = Counter(machine for machine, _ in kinds)
+    studied = studied or {}
 
-    def order(machine: Machine) -> tuple[bool, int, int, int, str]:
-        most = -implementations[machine], -ended[machine], -ran[machine]
-        return machine not in studied or not ended[machine], *most, str(machine)
+    def order(machine: Machine) -> tuple[int, bool, int, int, str]:
+        timed = studied.get(machine, implementations[machine])
+        return -timed, machine not in studied, -ended[machine], -ran[machine], str(machine)
 
     return min(ran, key=order)
 

@@ -6,7 +6,7 @@
 import math
 import statistics
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Final
@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from scipy import special  # scipy.stats takes longer to import than pandas
 
-from gan_bench.analysis.identity import Machine, same_speed
+from gan_bench.analysis.identity import Machine, blocks, same_speed
 from gan_bench.analysis.pairs import Pairs, difference, p_values
 from gan_bench.analysis.runs import Run, busy, host_of
 from gan_bench.analysis.statistics import LEVEL, Difference
@@ -296,19 +296,23 @@ def hardware_of(study: SpeedStudy) -> str:
     return host if study.gpu is None else f"{study.gpu.card} with {host}"
 
 
-def studied_machines(studies: Sequence[SpeedStudy], runs: Sequence[Run]) -> set[Machine]:
-    """Return the machines whose studies have every implementation with a time on their like.
+def studied_machines(studies: Sequence[SpeedStudy], runs: Sequence[Run]) -> dict[Machine, int]:
+    """Return for how many implementations a study gives a throughput, by machine.
 
-    A like machine has the same kind of device, and runs use as many threads. A disturbed study does
-    not count.
+    The study was not disturbed, and has every implementation that ran to its end on the same kind
+    of device with as many threads, at least one of them on the study's machine.
     """
-    found = set()
+    found: dict[Machine, int] = {}
+    ended = {Machine.of(run) for run in runs if run.status == "ok"}
+    implementations = blocks(runs)
     for study in studies:
         machine = _machine_of(study)
-        keys = {same_speed(run.spec) for run in runs if _ended_like(run, machine)}
-        measured = _measured(study, keys)
+        if machine in found or machine not in ended:
+            continue
+        keys = [keys for of in implementations if (keys := _keys(of, machine))]
+        measured = _measured(study, set().union(*keys))
         if measured is not None and not measured[0].disturbed:
-            found.add(machine)
+            found[machine] = len(keys)
     return found
 
 
@@ -330,15 +334,11 @@ def ranked_speed(
     by_label
         The runs of the ranking, on all machines.
     """
-    ended = {
-        label: [run for run in runs if _ended_like(run, machine)]
-        for label, runs in by_label.items()
-    }
-    timed = {
-        label: [run for run in runs if Machine.of(run) == machine] for label, runs in ended.items()
-    }
+    keys = {label: _keys(runs, machine) for label, runs in by_label.items()}
+    timed = {label: _ended_on(machine, runs) for label, runs in by_label.items()}
+    needed = [label for label, runs in timed.items() if runs]
     here = [study for study in studies if _machine_of(study) == machine]
-    matching = [found for study in here if (found := _matched(study, ended, timed))]
+    matching = [found for study in here if (found := _matched(study, keys, needed))]
     matching.sort(key=lambda one: one.found.disturbed)
     loaded = any(busy(run) for runs in timed.values() for run in runs)
     if not matching or (matching[0].found.disturbed and not loaded):
@@ -352,17 +352,26 @@ def _machine_of(study: SpeedStudy) -> Machine:
     return Machine(device, spec.threads, hardware_of(study))
 
 
-def _ended_like(run: Run, machine: Machine) -> bool:
-    place = run.device, run.spec.threads
-    return run.status == "ok" and place == (machine.device, machine.threads)
+def _keys(runs: Iterable[Run], machine: Machine) -> set[str]:
+    """Return the keys of `same_speed` by which a study on a machine has an implementation.
+
+    They are those of its runs on the machine. If it only ran elsewhere, packages may have been of
+    another build there.
+    """
+    place = machine.device, machine.threads
+    like = [r for r in runs if r.status == "ok" and (r.device, r.spec.threads) == place]
+    here = {same_speed(run.spec) for run in _ended_on(machine, like)}
+    return here or {same_speed(run.spec, any_build=True) for run in like}
+
+
+def _ended_on(machine: Machine, runs: Iterable[Run]) -> list[Run]:
+    return [run for run in runs if run.status == "ok" and Machine.of(run) == machine]
 
 
 def _matched(
-    study: SpeedStudy, ended: Mapping[str, Sequence[Run]], timed: Mapping[str, Sequence[Run]]
+    study: SpeedStudy, keys: Mapping[str, set[str]], needed: Collection[str]
 ) -> RankedSpeed | None:
-    """Return a study's rows by label, if it has one for each that has a time."""
-    keys = {label: {same_speed(run.spec) for run in runs} for label, runs in ended.items()}
-    needed = [label for label, runs in timed.items() if runs]
+    """Return a study's rows by label, if it has one for each that is needed."""
     measured = _measured(study, {key for label in needed for key in keys[label]})
     if measured is None:
         return None
@@ -370,17 +379,19 @@ def _matched(
     by_label = {
         label: rows[key] for label, of in keys.items() if len(of) == 1 for key in of if key in rows
     }
-    return RankedSpeed(found, by_label) if set(needed) <= by_label.keys() else None
+    return RankedSpeed(found, by_label) if by_label.keys() >= {*needed} else None
 
 
 def _measured(study: SpeedStudy, keys: set[str]) -> tuple[Figures, dict[str, SpeedRow]] | None:
-    """Return the rows that compare, if those with these keys of `same_speed` are among them."""
-    # What lacks an implementation needs no figures: they take time.
-    if not keys or not keys <= {same_speed(target.spec) for target in study.targets}:
-        return None
+    """Return the rows that compare, if those with these keys are among them."""
+    specs = [target.spec for target in study.targets]
+    known = {same_speed(spec, any_build=any_build) for spec in specs for any_build in (False, True)}
+    if not keys or not keys <= known:
+        return None  # without its figures, which take time
     found = figures(study)
     rows = {
-        same_speed(row.target.spec): row
+        same_speed(row.target.spec, any_build=any_build): row
+        for any_build in (True, False)
         for row in found.rows
         # Without common repeats, throughputs are of different times.
         if len(row.by_repeat) >= FEWEST_TURNS and row.share is not None

@@ -26,7 +26,7 @@ class StudiedFactors(Factors):
 
     study: RankedSpeed
     labels: Mapping[tuple[str, str], str]
-    """The study's names by recipe and framework."""
+    """The ranking's labels by recipe and framework."""
 
     @staticmethod
     def measured(cells: Mapping[tuple[str, str], Row], study: RankedSpeed) -> "StudiedFactors":

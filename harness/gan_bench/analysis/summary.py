@@ -29,7 +29,8 @@ class Row:
     runs: tuple[Run, ...]
     """One of each seed, by seed: `identity.one_per_seed`."""
     timed: tuple[Run, ...]
-    """Those on the machine of the group's times, one of each seed. All times are theirs."""
+    """Those on the machine of the group's times, one of each seed. All times are theirs, unless a
+    study of speed gives them."""
     repetitions: tuple[Run, ...]
     """Further runs of the same seeds, on other machines or devices."""
     fid: SeedValues | None

@@ -1,4 +1,4 @@
-"""Quality for what it costs: the FID at equal time and at equal updates, the time to a FID."""
+"""Quality for what it costs: the FID at equal time and at equal updates, the time to an FID."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -59,7 +59,7 @@ class EqualUpdates:
 
 @dataclass(frozen=True)
 class Reached:
-    """When an implementation's seeds first had a FID at or below the target."""
+    """When an implementation's seeds first had an FID at or below the target."""
 
     seconds: SeedValues | None
     seeds: int

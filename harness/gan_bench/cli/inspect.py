@@ -274,7 +274,7 @@ def clean(results: Path, only: str | None, yes: bool, as_json: bool) -> None:
     """Remove the snapshots and checkpoints of runs that succeeded.
 
     Shows their size and asks first. Keeps the snapshots of a run until every evaluation point has
-    a FID. Reports need neither snapshots nor checkpoints. A run without snapshots cannot be
+    an FID. Reports need neither snapshots nor checkpoints. A run without snapshots cannot be
     rescored; a run without checkpoints cannot generate more images.
     """
     from gan_bench.maintenance.results_check import KINDS, removable, remove

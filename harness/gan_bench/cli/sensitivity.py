@@ -63,7 +63,7 @@ MOST_TRIALS = 1_000
 )
 @click.option("--preset", metavar="NAME", help="Data set and samples, as for `gan-bench run`.")
 @click.option("--dataset", help="Data set, as for `gan-bench run`.")
-@click.option("--samples", type=COUNT, help="Number of samples that a FID is of.")
+@click.option("--samples", type=COUNT, help="Number of samples that an FID is of.")
 @click.option(
     "--features",
     default="lenet",
@@ -100,7 +100,7 @@ def sensitivity(
     distributed, how many trials diverged or collapsed, the importance of each field, and the best
     FID that n trials give. Interrupted, the same command continues and trains no trial twice.
 
-    Exit code: 0 every trial ended with a FID or diverged; 1 at least one did not; 2 bad input or
+    Exit code: 0 every trial ended with an FID or diverged; 1 at least one did not; 2 bad input or
     a full disk; 130 interrupted by Ctrl-C; 143 by SIGTERM; 129 by a terminal that closed.
     """
     from gan_bench.cli.views.sensitivity import print_studies

@@ -227,7 +227,7 @@ class Removable:
 def removable(results: ResultsFolder, kinds: Sequence[Kind]) -> list[Removable]:
     """Return what runs that succeeded no longer need, by run.
 
-    Kept are the snapshots of runs without a FID at every evaluation point, and everything of runs
+    Kept are the snapshots of runs without an FID at every evaluation point, and everything of runs
     that another process is using.
     """
     return [

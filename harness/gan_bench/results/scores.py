@@ -89,9 +89,9 @@ class MetricValue(Frozen):
     low: float | None = None
     """Lower end of the 95 % interval, if the metric has one; it always contains the value.
 
-    The interval of a FID is for the distance between the two distributions. The value is too large
+    The interval of an FID is for the distance between the two distributions. The value is too large
     by the bias of few images, so an interval without the bias may end below the value: it is
-    extended to it. The interval of a FID at infinity covers draws of the samples only.
+    extended to it. The interval of an FID at infinity covers draws of the samples only.
     """
     high: float | None = None
     """Upper end of the interval."""
@@ -197,7 +197,7 @@ class Scores(Stored):
         return {row.key: row for row in self.scores}
 
     def has_fid_of(self, steps: Iterable[int]) -> bool:
-        """Whether there is a FID at each of these steps."""
+        """Whether there is an FID at each of these steps."""
         name, rows = f"fid_{self.protocol.features}", self.rows
         return all((row := rows.get((s, name))) and row.value is not None for s in steps)
 

@@ -99,7 +99,7 @@ class SpeedStudy(Stored):
     """The time that it had."""
     took_s: float
     ended: Ended
-    targets: tuple[SpeedTarget, ...]
+    targets: tuple[SpeedTarget, ...] = Field(min_length=1)
     repeats: Annotated[tuple[Repeat, ...], FailFast()]
     left_out: tuple[str, ...] = ()
     """One sentence for each implementation that could not be planned."""

@@ -55,12 +55,12 @@ class Study:
 
     @cached_property
     def counted(self) -> tuple[Trial, ...]:
-        """The trials that ended with a FID or diverged, in their order."""
+        """The trials that ended with an FID or diverged, in their order."""
         return tuple(trial for trial in self.trials if trial.counts)
 
     @cached_property
     def finished(self) -> tuple[Trial, ...]:
-        """The trials that have a FID, in their order."""
+        """The trials that have an FID, in their order."""
         return tuple(trial for trial in self.trials if trial.fid is not None)
 
     def number(self, outcome: str) -> int:

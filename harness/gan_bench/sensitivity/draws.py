@@ -28,7 +28,7 @@ def frozen(
     fid: float | None,
     **facts: Any,
 ) -> "FrozenTrial":
-    """Return a trial that has ended as Optuna has it; without a FID it is pruned."""
+    """Return a trial that has ended as Optuna has it; without an FID it is pruned."""
     from optuna.trial import TrialState, create_trial
 
     return create_trial(
@@ -115,7 +115,7 @@ class Draws:
         return {name: _rounded(value, self._ranges[name]) for name, value in drawn.items()}
 
     def add(self, number: int, values: Mapping[str, Any], run_id: str, fid: float | None) -> None:
-        """Add a trial that has ended; without a FID, as one that diverged."""
+        """Add a trial that has ended; without an FID, as one that diverged."""
         trial = frozen(self._ranges, values, fid, **{_NUMBER: number, _RUN: run_id})
         with quiet():
             self._study.add_trial(trial)

@@ -68,7 +68,7 @@ class Curve:
 
 
 def best_curve(study: Study) -> Curve | None:
-    """Return the best FID of n trials for each n; None if no trial has a FID.
+    """Return the best FID of n trials for each n; None if no trial has an FID.
 
     With the sampler ``random``, trials are independent: it is the expected best of n, with an
     interval by the bootstrap's percentiles. With ``tpe`` it is the best of the first n.

@@ -58,7 +58,7 @@ def answer(one: Measured) -> str:
     study, spread = one.study, one.quartiles
     counted = many(len(study.counted), "trial")
     if study.best is None or spread is None:
-        return f"{study.label}: none of {counted} has a FID; {_failures(study)}."
+        return f"{study.label}: none of {counted} has an FID; {_failures(study)}."
     values = _words(study.best.values)
     parts = [
         f"{study.label}: of {counted}, the best FID is {figure(study.best.fid)} ({values}) and "
@@ -219,13 +219,13 @@ def method(measured: Sequence[Measured]) -> list[str]:
         "importance are those of these trials, not of the ranges."
     )
     return [
-        "N is the number of trials that ended with a FID or diverged. Quartiles are of the "
-        "trials with a FID.",
+        "N is the number of trials that ended with an FID or diverged. Quartiles are of the "
+        "trials with an FID.",
         best,
         "A trial that diverged counts in it as the highest FID of its study, untrained generators "
         "included.",
         "Diverged: a loss or a weight was not finite. Collapsed: the last samples are one image or "
-        "nearly one; they have a FID, which counts.",
+        "nearly one; they have an FID, which counts.",
         "Importance: the share of the variance of log FID over the ranges that a field explains "
         "alone, by fANOVA (Hutter et al. 2014) on a random forest of 64 trees; what is missing to "
         "100% is due to several fields together.",

@@ -283,7 +283,7 @@ def processor_name(cpuinfo: str) -> str | None:
     """Return the name of the first processor in the text of ``/proc/cpuinfo``; None without one.
 
     Virtual machines often hide the model: "AMD EPYC" names processors that differ twofold in speed.
-    Such a name, which has no number but a frequency, gets the family and the model of the chip.
+    A name without a number, a frequency aside, gets the family and the model of the chip.
     """
     first = cpuinfo.strip().partition("\n\n")[0]
     fields = dict(re.findall(r"^([^:\n]+?)[ \t]*: *(.*?) *$", first, flags=re.MULTILINE))

@@ -97,8 +97,8 @@ def _notes(points: pd.DataFrame) -> list[str]:
     if not points["timed"].all():
         elsewhere = listed(list(dict.fromkeys(points.loc[~points["timed"], "label"])), 6)
         notes.append(
-            "Against seconds, only the runs on the machine of the times are shown; further seeds "
-            f"ran elsewhere: {elsewhere}."
+            "Against seconds, the chart leaves out runs that were not on the machine of the times: "
+            f"{elsewhere}."
         )
     for label, mine in points.groupby("label", sort=False):
         mine = mine[mine["timed"]]

@@ -13,7 +13,7 @@ from gan_bench.results.scores import Score, Scores
 from gan_bench.text import MISSING, Column, Table, figure, interval, listed, many
 
 _NOTE = (
-    "All values are means over the seeds. A finite number of images makes a FID too large; the "
+    "All values are means over the seeds. A finite number of images makes an FID too large; the "
     "estimate is the FID without that part, if it can be estimated from the images, and else the "
     "FID. The 95 % interval is that of the estimate, not of the FID: over the seeds (Student's t), "
     "or, with one seed, from leaving out groups of images (the jackknife), and where these are too "

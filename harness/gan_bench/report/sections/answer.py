@@ -329,7 +329,7 @@ def caveats(summary: Summary) -> list[str]:
     seen = sorted(label for label, row in summary.rows.items() if row.saw_reference)
     if seen:
         found.append(
-            f"Trained on the reference images: {listed(seen, NAMED)}. Such a FID cannot be "
+            f"Trained on the reference images: {listed(seen, NAMED)}. Such an FID cannot be "
             "compared with the others and is not ranked."
         )
     commits = {record.circumstances.git_commit for record in records} - {None}

@@ -36,6 +36,10 @@ def machine_notes(group: Group) -> list[str]:
         )
         if missing := only_elsewhere(group):
             found.append(f"No times here, as it only ran elsewhere: {listed(missing, _NAMED)}.")
+        measured = [row.label for row in apart if row.images_per_s and not row.timed_ok]
+        if measured:
+            what = "Speeds, but no warm-up and memory, are"
+            found.append(f"{what} known of what only ran elsewhere: {listed(measured, _NAMED)}.")
     if repeated := repetitions(group):
         machines = f" on {many(repeated.machines, 'machine')}" if repeated.machines > 1 else ""
         seeds = "1 seed" if repeated.seeds == 1 else f"{repeated.seeds} seeds"
@@ -77,7 +81,12 @@ def times_by_machine(group: Group) -> Table | None:
             for row, runs in members
         ],
         title="Times by machine",
-        note="Times compare within one machine only. The ranking has those of the first one.",
+        note="Times compare within one machine only. "
+        + (
+            f"The ranking has those of {group.speed}."
+            if group.speed
+            else "The ranking has those of the first one."
+        ),
     )
 
 

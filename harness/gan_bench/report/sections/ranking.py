@@ -287,7 +287,7 @@ def _notes(group: Group, target: Target | None) -> list[str]:
     if group.speed is not None:
         found.append(
             f"Images/s and the share of the machine rate are from {group.speed}: means over its "
-            "repeats, with the lowest and the highest one. Times to finish and to a FID follow "
+            "repeats, with the lowest and the highest one. Times to finish and to an FID follow "
             "from it: compiling, and the images at this speed. Warm-up and memory are those of the "
             "runs."
         )
@@ -303,7 +303,7 @@ def _notes(group: Group, target: Target | None) -> list[str]:
     found += [note for scored in group.protocols for note in rank_notes(scored)]
     if target is None and group.scored and any(row.fid for row in group.rows):
         found.append(
-            "No time to a FID is shown, as this data set has no default target: name one with "
+            "No time to an FID is shown, as this data set has no default target: name one with "
             "--target-fid."
         )
     if own := [row.label for row in group.rows if row.own_loop]:
