@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 from gan_bench.system.processes import end
 from kills import Disturbed
 
-KILLS = int(os.environ.get("GAN_BENCH_KILLS", "20"))
+KILLS = int(os.environ.get("GAN_BENCH_KILLS", "10"))
 REAL_KILLS = int(os.environ.get("GAN_BENCH_REAL_KILLS", "2"))
 EACH = 5
 """Number of kills before the bits are compared."""
