@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import reference
+import reference_queue
 
 from bench import ROOT
 from gan_bench.results.layout import ResultsFolder
@@ -109,3 +110,34 @@ def test_nothing_large_and_no_checkpoint_is_committed():
 def test_the_readmes_show_what_the_files_hold():
     for path, lines in reference.lines().items():
         assert lines in path.read_text(encoding="utf-8"), path
+
+
+@pytest.fixture(scope="module")
+def coming():
+    return load_results(reference.NEXT)
+
+
+def test_the_next_runs_are_those_of_the_queue_in_its_protocol(coming):
+    assert coming.left_out == ()
+    planned = {
+        (i.implementation, i.seed, i.images, i.own_batches) for i in reference_queue.planned()
+    }
+    records = [Record.read(path) for path in reference.NEXT.glob("runs/*/record.json")]
+    for record in records:
+        spec = record.spec
+        own = spec.recipe_values["batch_size"] != 32
+        item = spec.implementation.name, spec.seed, spec.budget_images, own
+        assert item in planned, record.run_id
+        assert (record.status, spec.threads, spec.precision) == ("ok", 1, "ieee")
+        assert (spec.samples, len(spec.evaluation_steps)) == (10_000, 10)
+    assert len({record.spec.data_sha256 for record in records}) == 1
+    versions = {(one.spec.implementation.framework, str(one.spec.versions)) for one in records}
+    assert len(versions) == len({framework for framework, _ in versions})
+
+
+def test_the_next_runs_have_their_fid_from_ten_thousand_samples_at_every_point(coming):
+    fids = coming.scores[coming.scores["metric"] == "fid_lenet"]
+    assert set(fids["run_id"]) == set(coming.runs["run_id"])
+    assert (fids.groupby("run_id")["step"].nunique() == 10).all()
+    assert set(fids["n_fake"]) == set(fids["n_real"]) == {10_000}
+    assert fids["value"].notna().all()
