@@ -87,7 +87,7 @@ def test_curves_against_time_are_of_one_machine(found):
     assert names("fid-images-0") == everything
     assert names("fid-seconds-0") == everything - {"torch-enhanced"}
     for text in found.both():
-        assert "further seeds ran elsewhere: torch-enhanced and torch-dcgan." in text
+        assert "that were not on the machine of the times: torch-enhanced and torch-dcgan." in text
 
 
 def test_pairs_compare_quality_over_machines(found):
