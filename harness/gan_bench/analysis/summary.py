@@ -251,7 +251,7 @@ def _group(setting: Setting, runs: Sequence[Run], results: Results, title: str) 
 
 
 def _by_quality(row: Row) -> tuple[bool, float, float, str]:
-    # A FID against a reference that was seen in training does not compare with the others.
+    # An FID against a reference that was seen in training does not compare with the others.
     return (row.saw_reference, row.fid.mean if row.fid else math.inf, *_by_speed(row))
 
 
