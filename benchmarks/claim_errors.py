@@ -2,8 +2,8 @@
 
 Usage: ``python benchmarks/claim_errors.py --studies 5000``; prints a table in markdown. A study has
 PyTorch and its two twins. The logarithm of an FID has one standard deviation over seeds; a part of
-its variance is common to twins with the same seed: none, half, or all. Its effect is what the claim is
-about, in standard deviations; without an effect, every decision is wrong.
+its variance is common to twins with the same seed: none, half, or all. Its effect is what the claim
+is about, in standard deviations; without an effect, every decision is wrong.
 """
 
 import argparse
