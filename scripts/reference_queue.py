@@ -14,6 +14,7 @@ from typing import Final
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+from gan_bench.launch.local import Interrupted, interruptible
 from gan_bench.plugins.loader import source_sha256
 from gan_bench.plugins.registry import registered
 from gan_bench.results.layout import open_results
@@ -124,7 +125,7 @@ def work(
         if claimed is None:
             return
         item, lock = claimed
-        with lock:
+        with lock, interruptible():
             code = _train(item, folder, processor, left)
             if code == 0:
                 keep(folder)
@@ -183,9 +184,12 @@ def _train(item: Item, folder: Path, processor: int, seconds: float) -> int:
     process = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(own)})
     try:
         return process.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, Interrupted) as error:
         process.send_signal(signal.SIGTERM)
-        return process.wait()
+        code = process.wait()
+        if isinstance(error, Interrupted):
+            raise
+        return code
 
 
 def state(kept: Path) -> str:

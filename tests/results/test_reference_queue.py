@@ -1,13 +1,18 @@
 """The queue of the included results: what is missing, and a worker that makes it."""
 
 import os
+import signal
+import threading
+import time
 
+import psutil
 import pytest
 import reference
 import reference_queue as queue
 from filelock import FileLock
 
 from bench import ROOT
+from gan_bench.launch.local import Interrupted
 from gan_bench.results.load import load_results
 
 
@@ -76,6 +81,23 @@ def test_a_run_takes_as_long_as_that_of_its_implementation_else_of_its_recipe(mo
     longest = max(needed_s(queue.Item(f"{name}-dcgan", 7)) for name in ("torch", "keras"))
     assert needed_s(queue.Item("other-dcgan", 7)) == longest
     assert needed_s(queue.Item("torch-unknown", 0)) == queue.TO_SCORE_S
+
+
+@pytest.mark.torch
+@pytest.mark.process
+@pytest.mark.slow
+def test_a_worker_that_is_ended_ends_its_run(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(small, "IMAGES", 256_000)
+
+    def end_when_it_trains():
+        while not list(tmp_path.glob("work/runs/*/events.jsonl")):
+            time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=end_when_it_trains, daemon=True).start()
+    with pytest.raises(Interrupted):
+        small.work(tmp_path / "kept", tmp_path / "work", 0, 0.1, keeper(tmp_path / "kept"))
+    assert psutil.Process().children(recursive=True) == []
 
 
 def test_what_another_worker_makes_is_left_to_it(small, tmp_path):
