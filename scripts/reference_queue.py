@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,9 @@ own batches of 256, ``baseline`` and ``enhanced`` have drawn nothing by then."""
 OWN_BATCHES: Final = ("baseline", "enhanced")
 """Recipes that a claim compares: also run in PyTorch with their own batches, on more images."""
 OWN_BATCHES_IMAGES: Final = 480_000
-SOURCES: Final = ("baseline", "enhanced", "dcgan", "dcgan-3g", "decay", "upsampling-sgd")
+SOURCES: Final = ("baseline", "enhanced", "dcgan", "dcgan-3g", "decay")
+SLOW_SOURCES: Final = ("upsampling-sgd",)
+"""A run of it takes nearly as long as one of each of the others together."""
 PAPERS: Final = ("r3gan", "sngan", "resnet", "conditional", "augment", "cosine", "wgan-gp")
 SEEDS: Final = {"torch": 5, "keras": 3, "jax": 3}
 LEAST_TO_START_S: Final = 120
@@ -69,26 +71,30 @@ class Item:
 def planned() -> list[Item]:
     """Return all runs in the order in which they are made.
 
-    Those of the sources' recipes come first, then those with their own batches, and every seed of
-    all before the next.
+    Those of the sources' recipes come first, the slow one last of them, then those with their own
+    batches. Of each part, every recipe is run with a seed before the next seed.
     """
     own = [
         Item(f"torch-{recipe}", seed, own_batches=True)
         for seed in range(SEEDS["torch"])
         for recipe in OWN_BATCHES
     ]
-    frameworks = {recipe: ("torch",) for recipe in PAPERS} | dict.fromkeys(SOURCES, tuple(SEEDS))
-    sources, papers = (
-        [
-            Item(f"{framework}-{recipe}", seed)
-            for seed in range(max(SEEDS.values()))
-            for recipe in recipes
-            for framework in frameworks[recipe]
-            if seed < SEEDS.get(framework, 0)
-        ]
-        for recipes in (SOURCES, PAPERS)
-    )
-    return [*sources, *own, *papers]
+    return [
+        *_by_seed(SOURCES, tuple(SEEDS)),
+        *_by_seed(SLOW_SOURCES, tuple(SEEDS)),
+        *own,
+        *_by_seed(PAPERS, ("torch",)),
+    ]
+
+
+def _by_seed(recipes: Sequence[str], frameworks: Sequence[str]) -> list[Item]:
+    return [
+        Item(f"{framework}-{recipe}", seed)
+        for seed in range(max(SEEDS.values()))
+        for recipe in recipes
+        for framework in frameworks
+        if seed < SEEDS[framework]
+    ]
 
 
 def missing(kept: Path) -> list[Item]:
@@ -141,7 +147,7 @@ def _claim(
     """Return the next run that fits and that no other worker makes, and its lock, which is held."""
     locks = folder / "locks"
     locks.mkdir(parents=True, exist_ok=True)
-    needed_s = _needed_s(kept)
+    needed_s = _needed_s(kept, folder)
     for item in missing(kept):
         lock = FileLock(locks / f"{item.name}.lock")
         if item in failed or needed_s(item) > left_s:
@@ -154,22 +160,39 @@ def _claim(
     return None
 
 
-def _needed_s(kept: Path) -> Callable[[Item], float]:
-    """Return what says how long a run takes: as its implementation took, else as its recipe did."""
-    known: dict[tuple[str, int], float] = {}
-    for folder in open_results(kept, create=True).run_folders():
-        record = Record.read(folder.record)
-        parts = (record.import_s, record.warmup_s, record.train_s, record.sample_s)
-        took_s = sum(part or 0 for part in parts)
-        for name in (record.spec.implementation.name, record.spec.implementation.recipe):
-            key = name, record.spec.budget_images
-            known[key] = max(known.get(key, 0), took_s)
+def _needed_s(kept: Path, folder: Path) -> Callable[[Item], float]:
+    """Return what says how long a run takes: as its implementation took, else as its recipe did.
+
+    The worker's own finished runs say how much slower than the fastest of the kept this machine is.
+    """
+    fastest: dict[tuple[str, int], float] = {}
+    for key, took_s in _took(kept):
+        fastest[key] = min(fastest.get(key, took_s), took_s)
+    slower = max((took_s / fastest.get(key, took_s) for key, took_s in _took(folder)), default=1)
 
     def needed_s(item: Item) -> float:
-        of_recipe = known.get((item.recipe, item.images), 0)
-        return known.get((item.implementation, item.images), of_recipe) + TO_SCORE_S
+        of_recipe = max(
+            (
+                took_s
+                for (name, images), took_s in fastest.items()
+                if (name.partition("-")[2], images) == (item.recipe, item.images)
+            ),
+            default=0,
+        )
+        took_s = fastest.get((item.implementation, item.images), of_recipe)
+        return slower * took_s + TO_SCORE_S
 
     return needed_s
+
+
+def _took(results: Path) -> Iterator[tuple[tuple[str, int], float]]:
+    """Yield the implementation and the budget of each finished run, and its seconds."""
+    for folder in open_results(results, create=True).run_folders():
+        record = Record.read(folder.record) if folder.record.exists() else None
+        if record is not None and record.status == "ok":
+            parts = (record.import_s, record.warmup_s, record.train_s, record.sample_s)
+            key = record.spec.implementation.name, record.spec.budget_images
+            yield key, sum(part or 0 for part in parts)
 
 
 def _train(item: Item, folder: Path, processor: int, seconds: float) -> int:

@@ -1,6 +1,9 @@
 """The queue of the included results: what is missing, and a worker that makes it."""
 
+import functools
+import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -13,13 +16,16 @@ from filelock import FileLock
 
 from bench import ROOT
 from gan_bench.launch.local import Interrupted
+from gan_bench.results.layout import open_results
 from gan_bench.results.load import load_results
+from gan_bench.results.record import Record
 
 
 @pytest.fixture
 def small(monkeypatch):
     """A queue of one short run."""
     monkeypatch.setattr(queue, "SOURCES", ("dcgan",))
+    monkeypatch.setattr(queue, "SLOW_SOURCES", ())
     monkeypatch.setattr(queue, "PAPERS", ())
     monkeypatch.setattr(queue, "OWN_BATCHES", ())
     monkeypatch.setattr(queue, "SEEDS", {"torch": 1})
@@ -36,14 +42,19 @@ def keeper(kept):
 def test_the_sources_come_first_and_every_seed_of_all_before_the_next():
     items = queue.planned()
     assert len(items) == len(set(items)) == 111
-    sources, own, papers = items[:66], items[66:76], items[76:]
+    sources, slow, own, papers = items[:55], items[55:66], items[66:76], items[76:]
     assert {item.images for item in own} == {480_000}
     assert {item.implementation for item in own} == {"torch-baseline", "torch-enhanced"}
-    for part, recipes in ((sources, queue.SOURCES), (papers, queue.PAPERS)):
+    all_sources = (*queue.SOURCES, *queue.SLOW_SOURCES)
+    for part, recipes in (
+        (sources, queue.SOURCES),
+        (slow, queue.SLOW_SOURCES),
+        (papers, queue.PAPERS),
+    ):
         assert {item.implementation.partition("-")[2] for item in part} == set(recipes)
         assert [item.seed for item in part] == sorted(item.seed for item in part)
     assert {item.implementation for item in items if item.seed == 0} == {
-        *(f"{framework}-{recipe}" for framework in queue.SEEDS for recipe in queue.SOURCES),
+        *(f"{framework}-{recipe}" for framework in queue.SEEDS for recipe in all_sources),
         *(f"torch-{recipe}" for recipe in queue.PAPERS),
     }
 
@@ -69,13 +80,15 @@ def test_a_run_that_takes_longer_than_the_time_is_left(small, tmp_path, monkeypa
     assert len(small.missing(kept)) == 1
 
 
-def test_a_run_takes_as_long_as_that_of_its_implementation_else_of_its_recipe(monkeypatch):
+def test_a_run_takes_as_long_as_that_of_its_implementation_else_of_its_recipe(
+    tmp_path, monkeypatch
+):
     kept = ROOT / "results" / "reference"
     results = load_results(kept)
     runs = results.runs[results.runs["seed"] == 1]
     (images,) = {results.records[run_id].spec.budget_images for run_id in runs["run_id"]}
     monkeypatch.setattr(queue, "IMAGES", images)
-    needed_s = queue._needed_s(kept)
+    needed_s = queue._needed_s(kept, tmp_path)
     own = needed_s(queue.Item("torch-dcgan", 7))
     assert own >= runs[runs["implementation"] == "torch-dcgan"]["train_s"].min()
     longest = max(needed_s(queue.Item(f"{name}-dcgan", 7)) for name in ("torch", "keras"))
@@ -83,21 +96,41 @@ def test_a_run_takes_as_long_as_that_of_its_implementation_else_of_its_recipe(mo
     assert needed_s(queue.Item("torch-unknown", 0)) == queue.TO_SCORE_S
 
 
+def test_a_workers_finished_runs_say_how_much_slower_its_machine_is(tmp_path, monkeypatch):
+    kept, folder = tmp_path / "kept", tmp_path / "work"
+    (included,) = (ROOT / "results" / "reference" / "runs").glob("torch-dcgan-mnist-s1-*")
+    for results in (kept, folder):
+        shutil.copytree(included, open_results(results, create=True).run(included.name).path)
+    record_file = open_results(folder, create=False).run(included.name).record
+    record = json.loads(record_file.read_text())
+    parts = ("import_s", "warmup_s", "train_s", "sample_s")
+    took_s = sum(record[part] for part in parts)
+    record_file.write_text(json.dumps(record | {part: 3 * record[part] for part in parts}))
+    monkeypatch.setattr(queue, "IMAGES", Record.read(record_file).spec.budget_images)
+    needed_s = queue._needed_s(kept, folder)(queue.Item("torch-dcgan", 7))
+    assert needed_s == pytest.approx(3 * took_s + queue.TO_SCORE_S)
+
+
 @pytest.mark.torch
 @pytest.mark.process
 @pytest.mark.slow
 def test_a_worker_that_is_ended_ends_its_run(small, tmp_path, monkeypatch):
     monkeypatch.setattr(small, "IMAGES", 256_000)
+    children = functools.partial(psutil.Process().children, recursive=True)
+    of_other_tests, of_the_run = set(children()), []
 
     def end_when_it_trains():
         while not list(tmp_path.glob("work/runs/*/events.jsonl")):
             time.sleep(0.1)
+        of_the_run.extend(set(children()) - of_other_tests)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=end_when_it_trains, daemon=True).start()
     with pytest.raises(Interrupted):
         small.work(tmp_path / "kept", tmp_path / "work", 0, 0.1, keeper(tmp_path / "kept"))
-    assert psutil.Process().children(recursive=True) == []
+    _, left = psutil.wait_procs(of_the_run, timeout=30)
+    assert of_the_run
+    assert left == []
 
 
 def test_what_another_worker_makes_is_left_to_it(small, tmp_path):
