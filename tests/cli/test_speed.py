@@ -14,6 +14,7 @@ from gan_bench.analysis.speed import figures
 from gan_bench.cli.views.speed import print_speed
 from gan_bench.errors import UsageError
 from gan_bench.launch import speed as launched
+from gan_bench.launch import speed_members
 from gan_bench.results.load import load_results
 from gan_bench.results.speed import SpeedStudy
 from gan_bench.system.locks import device_lock
@@ -133,7 +134,7 @@ def test_one_that_fails_later_keeps_its_turns(bench, plugin, measured):
 def test_without_room_for_all_they_take_turns_in_groups_with_common_members(
     bench, plugin, measured, monkeypatch
 ):
-    monkeypatch.setattr(launched, "available_memory_mb", lambda: 0.0)
+    monkeypatch.setattr(speed_members, "available_memory_mb", lambda: 0.0)
     names = ("a", "b", "c", "d")
     targets = [plugin(n, SLEEPS.format(seconds=0.002 * (1 + k))) for k, n in enumerate(names)]
     done, shown = measured(*targets)
@@ -154,7 +155,7 @@ def test_a_group_ends_early_when_the_memory_is_nearly_full_and_loses_nobody(
     bench, plugin, measured, monkeypatch
 ):
     free = iter([1e9] * 6)  # three of them while five processes start
-    monkeypatch.setattr(launched, "available_memory_mb", lambda: next(free, 0.0))
+    monkeypatch.setattr(speed_members, "available_memory_mb", lambda: next(free, 0.0))
     done, shown = measured(*(plugin(name) for name in "abcde"))
     assert done.code == 0, done.err
     assert "The memory is nearly full" in done.err

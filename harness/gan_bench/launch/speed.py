@@ -8,7 +8,7 @@ fit into the memory, they form groups; two of each stay and connect it to the ne
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,18 +17,17 @@ import numpy as np
 
 from gan_bench.analysis.speed import figures, judged
 from gan_bench.launch.local import Interrupted, interruptible
-from gan_bench.launch.run_one import obstacle_of
-from gan_bench.launch.supervisor import environment_of
+from gan_bench.launch.speed_members import LINKS, Member, Members
 from gan_bench.plan import LONGEST_CHUNK_STEPS, Plan, device_kind
 from gan_bench.results.layout import ResultsFolder
-from gan_bench.results.speed import Ended, Repeat, SpeedStudy, SpeedTarget, Turn
+from gan_bench.results.speed import Ended, Repeat, SpeedStudy, Turn
 from gan_bench.system.calibration import LoadMeter
-from gan_bench.system.child import ChildDied, ChildError, Session
-from gan_bench.system.devices import available_memory_mb, gpu_of, machine
+from gan_bench.system.child import ChildDied, Session
+from gan_bench.system.devices import gpu_of, machine
 from gan_bench.system.files import writing
 from gan_bench.system.locks import device_lock
 from gan_bench.system.nvml import GpuWatch
-from gan_bench.system.processes import OomWatch, process_environment
+from gan_bench.system.processes import process_environment
 from gan_bench.text import duration, many, percent, timestamp
 
 FEWEST_REPEATS: Final = 3
@@ -41,15 +40,6 @@ _WANTED_REPEATS = 8
 _SHORTEST_TURN_S, _LONGEST_TURN_S = 1.0, 4.0
 _BESIDE_S = 0.35
 """What a turn takes beside its steps: mostly the probe of the machine's rate."""
-_FORECAST_AFTER = 3
-"""Starts from which it is clear how long the others take."""
-_LINKS = 2
-_LEAST_MEMORY_MB = 1024.0
-"""With less memory free, a group ends early: a process that must reload its pages is not timed."""
-_FREE_SHARE = 0.35
-"""Share of the machine's memory that stays free when a process is started, for other users and for
-the pages of libraries, which count as free. At least one and a half times what the largest process
-needed stays free, too."""
 
 
 @dataclass(frozen=True)
@@ -62,23 +52,6 @@ class SpeedOptions:
     """Half width of each ratio's interval at which the study ends, relative to the ratio."""
     limit_s: float = 600.0
     """The most seconds until an implementation has made its first steps, and for each turn."""
-
-
-@dataclass
-class _Member:
-    """An implementation whose process waits for its turns."""
-
-    place: int
-    session: Session
-    before: int = 0
-    steps: int = 1
-    calls: int = 1
-    warm: bool = False
-    """Whether it has made a turn: the first one is slower, and is not recorded."""
-
-    @property
-    def question(self) -> dict[str, int]:
-        return {"before": self.before, "steps": self.steps, "calls": self.calls}
 
 
 @dataclass(frozen=True)
@@ -145,18 +118,17 @@ class _Measurement:
     options: SpeedOptions
     tell: Callable[[str], None]
     ended: Ended = "running"
-    targets: list[SpeedTarget] = field(default_factory=list)
     repeats: list[Repeat] = field(default_factory=list)
     turns: list[Turn] = field(default_factory=list)
     """Of the repeat that has begun."""
-    members: list[_Member] = field(default_factory=list)
     group: int = 0
 
     def __post_init__(self) -> None:
         self.created_at, self.started = timestamp(), time.monotonic()
         self.device = self.plan.runs[0].device
-        self.targets = [SpeedTarget(spec=spec) for spec in self.plan.runs]
         self.machine, self.gpu = machine(), gpu_of(self.device)
+        memory_gb, limit_s = self.machine.memory_gb, self.options.limit_s
+        self.members = Members(self.plan.runs, memory_gb, limit_s, self.tell)
         self.watch = GpuWatch(self.gpu) if self.gpu else None
         self.deadline = self.started + 60 * self.options.minutes
         self.random = np.random.default_rng(0)
@@ -178,58 +150,30 @@ class _Measurement:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._close(self.members)
+        self.members.close(self.members.waiting)
         self.held.close()
 
     def run(self) -> None:
         """Measure group after group."""
-        pending, ends = self._possible(), set[Ended]()
+        pending, ends = self.members.possible(), set[Ended]()
         while pending:
-            links = len(self.members)
+            links = len(self.members.waiting)
             began = time.monotonic()
-            pending = self._fill(pending)
-            new = len(self.members) - links
+            pending = self.members.fill(pending, self._forecast)
+            waiting = self.members.waiting
+            new = len(waiting) - links
             if not new and pending:
-                self._close(self.members[-1:])  # the links leave no room for another
+                self.members.close(waiting[-1:])  # the links leave no room for another
                 continue
             # The next groups need as long for their start, and as long for their turns.
             each_s = (time.monotonic() - began) / max(1, new)
             left_s = self.deadline - time.monotonic() - each_s * len(pending)
-            share_s = left_s * len(self.members) / (len(self.members) + len(pending))
+            share_s = left_s * len(waiting) / (len(waiting) + len(pending))
             ends.add(self._take_turns(share_s))
             pending = [*self._unfinished(), *pending]
             if pending:
                 self._keep_links()
         self.ended = next((end for end in ("time", "repeats") if end in ends), "certain")
-
-    def _possible(self) -> list[int]:
-        """Return the places of the targets that this machine can train."""
-        found = []
-        for place, target in enumerate(self.targets):
-            obstacle = obstacle_of(target.spec)
-            if obstacle is None:
-                found.append(place)
-            else:
-                self._leave_out(place, obstacle[1])
-        return found
-
-    def _fill(self, pending: list[int]) -> list[int]:
-        """Start processes for as many targets as fit into the memory; return the others."""
-        largest, began, warned = 0.0, time.monotonic(), False
-        memory_gb = self.machine.memory_gb
-        for number, place in enumerate(pending):
-            if number >= _FORECAST_AFTER and not warned:
-                each_s = (time.monotonic() - began) / number
-                warned = self._forecast(each_s * (len(pending) - number))
-            peaks = [self.targets[member.place].peak_rss_mb or 0.0 for member in self.members]
-            largest = max([largest, *peaks])
-            need = max(2 * _LEAST_MEMORY_MB, 1.5 * largest, _FREE_SHARE * 1024 * memory_gb)
-            # A group without two new members would not get further.
-            if number >= _LINKS and available_memory_mb() < need:
-                return pending[number:]
-            if not self._start(place, alone=not self.members):
-                return pending[number:]
-        return []
 
     def _forecast(self, left_s: float) -> bool:
         """Say so, and return True, if the starts will take the time that the study has."""
@@ -241,87 +185,45 @@ class _Measurement:
         )
         return True
 
-    def _start(self, place: int, *, alone: bool) -> bool:
-        """Start the process of a target; return False if only the others' memory is in its way."""
-        spec, memory = self.targets[place].spec, OomWatch()
-        name = spec.implementation.name
-        began = time.monotonic()
-        session = None
-        try:
-            session = Session(
-                "gan_bench.worker.speed",
-                spec,
-                environment=environment_of(spec),
-                python=spec.python,
-                limit_s=self.options.limit_s,
-            )
-            ready: Mapping[str, Any] = session.ready
-            out_of_memory = bool(ready.get("out_of_memory"))
-            reason = ready.get("reason")
-        except (ChildError, ChildDied, OSError) as error:
-            out_of_memory, reason = memory.happened() is not None, str(error)
-        if reason is not None:
-            if session is not None:
-                session.close()
-            if out_of_memory and not alone:
-                return False
-            self._leave_out(place, reason)
-            return True
-        assert session is not None
-        self._change(place, **ready)
-        self.members.append(_Member(place, session))
-        took = duration(time.monotonic() - began)
-        number = sum(t.step_s is not None or t.reason is not None for t in self.targets)
-        self.tell(
-            f"[{number}/{len(self.targets)}] {name}: ready in {took}, "
-            f"{duration(ready['step_s'])} a step"
-        )
-        return True
-
-    def _leave_out(self, place: int, reason: str) -> None:
-        text = " ".join(reason.split()).rstrip(".")
-        self._change(place, reason=text)
-        self.tell(f"{self.targets[place].spec.implementation.name} is left out: {text}.")
-
-    def _change(self, place: int, **values: Any) -> None:
-        self.targets[place] = self.targets[place].model_copy(update=values)
-
     def _take_turns(self, share_s: float) -> Ended:
         """Let the group's members take turns until they are certain, or its time is up."""
         began = time.monotonic()
-        self.group += bool(self.members)
+        waiting = self.members.waiting
+        self.group += bool(waiting)
         self._plan_turns(share_s)
         self._warm_up()
         rate = self._machine_rate()
-        for done in range(MOST_REPEATS if self.members else 0):
-            order = self.random.permutation(len(self.members))
-            for member in [self.members[index] for index in order]:
+        for done in range(MOST_REPEATS if waiting else 0):
+            order = self.random.permutation(len(waiting))
+            for member in [waiting[index] for index in order]:
                 if time.monotonic() - began > share_s and done >= FEWEST_REPEATS:
                     self._end_repeat()
                     return "time"
-                if len(self.members) > 2 * _LINKS and available_memory_mb() < _LEAST_MEMORY_MB:
+                if self.members.short_of_memory:
                     self.tell("The memory is nearly full, so the group ends early.")
                     self._end_repeat()
                     return "time"
                 rate = self._turn(member, rate)
             self._end_repeat()
-            if not self.members or (done + 1 >= FEWEST_FOR_CERTAINTY and self._is_certain()):
+            if not waiting or (done + 1 >= FEWEST_FOR_CERTAINTY and self._is_certain()):
                 return "certain"
-        return "repeats" if self.members else "certain"
+        return "repeats" if waiting else "certain"
 
     def _unfinished(self) -> list[int]:
         """Return the places of members that have too few turns, as their group ended early."""
         turns = Counter(turn.target for repeat in self.repeats for turn in repeat.turns)
-        return [one.place for one in self.members if turns[one.place] < FEWEST_REPEATS]
+        waiting = self.members.waiting
+        return [one.place for one in waiting if turns[one.place] < FEWEST_REPEATS]
 
     def _plan_turns(self, share_s: float) -> None:
         """Choose the steps of each member's turns by the time of one step."""
-        turns = _WANTED_REPEATS * len(self.members) + sum(not one.warm for one in self.members)
+        waiting = self.members.waiting
+        turns = _WANTED_REPEATS * len(waiting) + sum(not one.warm for one in waiting)
         each_s = share_s / max(1, turns) - _BESIDE_S
         turn_s = min(_LONGEST_TURN_S, max(_SHORTEST_TURN_S, each_s))
         longest = LONGEST_CHUNK_STEPS[device_kind(self.device)]
-        for member in self.members:
-            step_s = self.targets[member.place].step_s or turn_s
+        for member in waiting:
+            step_s = self.members.targets[member.place].step_s or turn_s
             steps = max(1, round(turn_s / step_s))
             member.calls = -(-steps // longest)
             member.steps = -(-steps // member.calls)
@@ -330,22 +232,8 @@ class _Measurement:
 
     def _warm_up(self) -> None:
         """Let each new member make a turn that does not count."""
-        for member in [one for one in self.members if not one.warm]:
-            member.warm = self._ask(member) is not None
-
-    def _ask(self, member: _Member) -> Mapping[str, Any] | None:
-        """Let a member make the steps of a turn; return None if it fails and is left out."""
-        try:
-            answer: Mapping[str, Any] = member.session.ask(member.question)
-            reason = answer.get("reason")
-        except (ChildError, ChildDied) as error:
-            answer, reason = {}, str(error)
-        if reason is None:
-            return answer
-        self._leave_out(member.place, reason)
-        self.members.remove(member)
-        member.session.close()
-        return None
+        for member in [one for one in self.members.waiting if not one.warm]:
+            member.warm = self.members.turn(member) is not None
 
     def _machine_rate(self) -> float | None:
         if self.rate is None:
@@ -354,12 +242,12 @@ class _Measurement:
             return float(self.rate.ask({}))
         return None
 
-    def _turn(self, member: _Member, rate_before: float | None) -> float | None:
+    def _turn(self, member: Member, rate_before: float | None) -> float | None:
         """Let a member make its steps; return the machine's rate afterwards."""
-        spec = self.targets[member.place].spec
+        spec = self.members.targets[member.place].spec
         began, meter = time.time(), LoadMeter()
         started_s = time.monotonic() - self.started
-        answer = self._ask(member)
+        answer = self.members.turn(member)
         if answer is None:
             return self._machine_rate()
         load = meter.stop(answer["cpu_s"])
@@ -377,12 +265,6 @@ class _Measurement:
                 machine_gflops=sum(known) / len(known) if known else None,
                 **self._gpu_during(began, answer["seconds"]),
             )
-        )
-        peaks = (self.targets[member.place].device_memory_mb, answer["device_memory_mb"])
-        self._change(
-            member.place,
-            peak_rss_mb=answer["peak_rss_mb"],
-            device_memory_mb=max((peak for peak in peaks if peak is not None), default=None),
         )
         return rate
 
@@ -411,13 +293,13 @@ class _Measurement:
         discarded = sum(turn.discarded is not None for turn in self.repeats[-1].turns)
         parts = [many(len(repeat.turns), "turn")]
         parts += [f"{discarded} discarded"] if discarded else []
-        within = found.within_of({member.place for member in self.members})
+        within = found.within_of(self.members.places)
         parts += [f"ratios within {percent(within, 1)}"] if within is not None else []
         self.tell(f"Repeat {number}: {', '.join(parts)}.")
 
     def _is_certain(self) -> bool:
         found = figures(self.study())
-        within = found.within_of({member.place for member in self.members})
+        within = found.within_of(self.members.places)
         return not found.disturbed and within is not None and within < self.options.within
 
     def _keep_links(self) -> None:
@@ -426,15 +308,10 @@ class _Measurement:
         Speed does not matter: of nearly equal ones, the fastest is so by chance, and its advantage
         would be that of the group.
         """
-        again = self._unfinished()
-        self._close(member for member in self.members if member.place in again)
+        waiting, again = self.members.waiting, self._unfinished()
+        self.members.close(member for member in waiting if member.place in again)
         counts = Counter(turn.target for _, turn in self.study().turns if turn.discarded is None)
-        self._close(sorted(self.members, key=lambda member: -counts[member.place])[_LINKS:])
-
-    def _close(self, members: Iterable[_Member]) -> None:
-        for member in list(members):
-            member.session.close()
-            self.members.remove(member)
+        self.members.close(sorted(waiting, key=lambda member: -counts[member.place])[LINKS:])
 
     def study(self) -> SpeedStudy:
         """Return the study as it is now."""
@@ -451,7 +328,7 @@ class _Measurement:
             minutes=self.options.minutes,
             took_s=time.monotonic() - self.started,
             ended=self.ended,
-            targets=tuple(self.targets),
+            targets=tuple(self.members.targets),
             repeats=tuple(repeats),
             left_out=self.plan.left_out,
         )
