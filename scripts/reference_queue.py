@@ -33,6 +33,8 @@ SOURCES: Final = ("baseline", "enhanced", "dcgan", "dcgan-3g", "decay")
 SLOW_SOURCES: Final = ("upsampling-sgd",)
 """A run of it takes nearly as long as one of each of the others together."""
 PAPERS: Final = ("r3gan", "sngan", "resnet", "conditional", "augment", "cosine", "wgan-gp")
+RECALL_DURING_TRAINING: Final = ("dcgan-3g",)
+"""Recipes of a claim that compares recall during training with that at the end."""
 SEEDS: Final = {"torch": 5, "keras": 3, "jax": 3}
 LEAST_TO_START_S: Final = 120
 """A run that could only train for less time is not started or resumed."""
@@ -119,10 +121,10 @@ def work(
 ) -> None:
     """Make missing runs on one processor, at low priority, until the time is over.
 
-    Several workers, one a processor, may share the folder. ``keep`` copies the finished runs of the
-    folder to the kept ones. A run that takes longer than the time that is left, judged by the kept
-    runs of its recipe, is left to the next worker, as is one that fails. A run that the end of the
-    time interrupts goes on when a worker next comes to it.
+    Several workers, one a processor, may share the folder, in which each run has a results folder.
+    ``keep`` copies what has finished in one to the kept runs. A run that takes longer than the time
+    that is left, judged by the kept runs of its recipe, is left to the next worker, as is one that
+    fails. A run that the end of the time interrupts goes on when a worker next comes to it.
     """
     end = time.monotonic() + 3600 * hours - TO_STOP_S
     failed: set[Item] = set()
@@ -132,9 +134,9 @@ def work(
             return
         item, lock = claimed
         with lock, interruptible():
-            code = _train(item, folder, processor, left)
+            code = _make(item, folder, processor, end)
             if code == 0:
-                keep(folder)
+                keep(folder / item.name)
         if code not in (0, INTERRUPTED):
             sys.stderr.write(f"{item.name} ended with exit code {code}.\n")
         if code != 0:
@@ -168,7 +170,8 @@ def _needed_s(kept: Path, folder: Path) -> Callable[[Item], float]:
     fastest: dict[tuple[str, int], float] = {}
     for key, took_s in _took(kept):
         fastest[key] = min(fastest.get(key, took_s), took_s)
-    slower = max((took_s / fastest.get(key, took_s) for key, took_s in _took(folder)), default=1)
+    here = (run for path in folder.glob("*/runs") for run in _took(path.parent))
+    slower = max((took_s / fastest.get(key, took_s) for key, took_s in here), default=1)
 
     def needed_s(item: Item) -> float:
         of_recipe = max(
@@ -195,18 +198,29 @@ def _took(results: Path) -> Iterator[tuple[tuple[str, int], float]]:
             yield key, sum(part or 0 for part in parts)
 
 
-def _train(item: Item, folder: Path, processor: int, seconds: float) -> int:
-    """Train and score one run, and return the command's exit code."""
+def _make(item: Item, folder: Path, processor: int, end: float) -> int:
+    """Train and score one run until a time of `time.monotonic`; return the exit code."""
+    results = ("--results", str(folder / item.name))
+    command = ["run", item.implementation, *PROTOCOL, *results]
+    command += ["--images", str(item.images), "--seeds", f"{item.seed},"]
+    command += () if item.own_batches else SMALL_BATCHES
+    if item.recipe not in RECALL_DURING_TRAINING:
+        return _gan_bench(command, folder, processor, end)
+    code = _gan_bench([*command, "--keep-samples"], folder, processor, end)
+    if code != 0:
+        return code
+    recall = ["score", *results, "--metrics", "prdc", "--points", "all", "--threads", "1"]
+    return _gan_bench(recall, folder, processor, end)
+
+
+def _gan_bench(arguments: list[str], folder: Path, processor: int, end: float) -> int:
     own = folder / f"processor-{processor}"  # devices are locked for each temporary folder
     own.mkdir(exist_ok=True)
-    command = [sys.executable, "-P", "-m", "gan_bench", "run", item.implementation]
-    command += [*PROTOCOL, "--images", str(item.images), "--seeds", f"{item.seed},"]
-    command += () if item.own_batches else SMALL_BATCHES
-    command += ["--results", str(folder)]
+    command = [sys.executable, "-P", "-m", "gan_bench", *arguments]
     command = ["nice", "-n", "19", "taskset", "-c", str(processor), *command]
     process = subprocess.Popen(command, env={**os.environ, "TMPDIR": str(own)})
     try:
-        return process.wait(timeout=seconds)
+        return process.wait(timeout=end - time.monotonic())
     except (subprocess.TimeoutExpired, Interrupted) as error:
         process.send_signal(signal.SIGTERM)
         code = process.wait()

@@ -31,6 +31,7 @@ def small(monkeypatch):
     monkeypatch.setattr(queue, "SEEDS", {"torch": 1})
     monkeypatch.setattr(queue, "IMAGES", 256)
     tiny = ("--dataset", "mnist-5k", "--samples", "64", "--evaluations", "2", "--threads", "1")
+    monkeypatch.setattr(queue, "RECALL_DURING_TRAINING", ("dcgan",))
     monkeypatch.setattr(queue, "PROTOCOL", (*tiny, "--metrics", "fid"))
     return queue
 
@@ -68,6 +69,8 @@ def test_a_worker_makes_and_keeps_what_is_missing(small, tmp_path):
     processor = min(os.sched_getaffinity(0))
     small.work(kept, folder, processor, 0.2, keeper(kept))
     assert small.missing(kept) == []
+    steps = load_results(kept).scores.groupby("metric")["step"].agg(list)
+    assert steps["recall_lenet"] == steps["fid_lenet"] == [0, 8]
     assert small.state(kept) == "Kept: 1 of 1 run. Missing: none."
     (run,) = load_results(kept).runs.itertuples()
     assert (run.implementation, run.seed, run.status) == (item.implementation, 0, "ok")
@@ -99,9 +102,9 @@ def test_a_run_takes_as_long_as_that_of_its_implementation_else_of_its_recipe(
 def test_a_workers_finished_runs_say_how_much_slower_its_machine_is(tmp_path, monkeypatch):
     kept, folder = tmp_path / "kept", tmp_path / "work"
     (included,) = (ROOT / "results" / "reference" / "runs").glob("torch-dcgan-mnist-s1-*")
-    for results in (kept, folder):
+    for results in (kept, folder / "torch-dcgan-s1"):
         shutil.copytree(included, open_results(results, create=True).run(included.name).path)
-    record_file = open_results(folder, create=False).run(included.name).record
+    record_file = open_results(folder / "torch-dcgan-s1", create=False).run(included.name).record
     record = json.loads(record_file.read_text())
     parts = ("import_s", "warmup_s", "train_s", "sample_s")
     took_s = sum(record[part] for part in parts)
@@ -120,7 +123,7 @@ def test_a_worker_that_is_ended_ends_its_run(small, tmp_path, monkeypatch):
     of_other_tests, of_the_run = set(children()), []
 
     def end_when_it_trains():
-        while not list(tmp_path.glob("work/runs/*/events.jsonl")):
+        while not list(tmp_path.glob("work/*/runs/*/events.jsonl")):
             time.sleep(0.1)
         of_the_run.extend(set(children()) - of_other_tests)
         os.kill(os.getpid(), signal.SIGTERM)
