@@ -178,6 +178,33 @@ def test_a_study_gives_the_times_to_all_wherever_they_ran(folder):
     )
 
 
+def test_of_two_studied_machines_the_times_are_of_that_with_most_runs(folder):
+    write(folder, "here")
+    write(folder, "there", rates={0: 300.0, 1: 400.0}, machine=OTHER)
+    around = {"circumstances": {"machine": OTHER}}
+    add_trained(folder, "torch-dcgan", [4.0], seed=9, **around)
+    assert speeds(folder) == OF_STUDY
+    add_trained(folder, "torch-dcgan", FIDS["torch-dcgan"], seed=10, **around)
+    add_trained(folder, "keras-dcgan", FIDS["keras-dcgan"], seed=10, **around)
+    assert speeds(folder) == {"torch-dcgan": 300.0, "keras-dcgan": 400.0}
+
+
+def test_seeds_from_other_machines_have_the_speed_of_the_study(folder):
+    """Of four seeds, one ran on the machine of the study."""
+    add_trained(folder, "torch-dcgan", [4.3], seed=9, circumstances={"machine": OTHER})
+    write(folder, machine=OTHER)
+    group = group_of(folder)
+    assert group.setting.hardware == "Model Y, 2 cores"
+    assert speeds(folder) == OF_STUDY
+    rows = {row.label: row for row in group.rows}
+    assert [run.spec.seed for run in rows["torch-dcgan"].timed_ok] == [9]
+    assert rows["torch-dcgan"].fid.seeds == 4 and rows["keras-dcgan"].timed_ok == ()
+    points = fid_points(group)
+    ends = points[points["step"] == 600].groupby("label")["train_s"].agg(["size", "nunique"])
+    assert ends.loc["torch-dcgan"].tolist() == [4, 1]
+    assert ends.loc["keras-dcgan"].tolist() == [3, 1]
+
+
 def test_a_study_on_a_machine_where_no_run_finished_does_not_match(folder):
     spec, around = run_spec("torch-dcgan", 9), {"machine": OTHER}
     add_run(folder, spec, status="error", reason="why", circumstances=around)

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from gan_bench.analysis.groups import SCHEDULE, facts_in_words
 from gan_bench.analysis.identity import identity
-from gan_bench.analysis.speed import RankedSpeed
 from gan_bench.analysis.statistics import Ratio, SeedValues, paired_ratio
+from gan_bench.analysis.studied_speed import RankedSpeed
 from gan_bench.analysis.summary import Group, Row
 from gan_bench.analysis.updates import GENERATOR_STEPS
 from gan_bench.plan import RunSpec

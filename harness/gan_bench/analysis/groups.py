@@ -14,7 +14,7 @@ from gan_bench.analysis.identity import (
     setting_of,
 )
 from gan_bench.analysis.runs import Run
-from gan_bench.analysis.speed import studied_machines
+from gan_bench.analysis.studied_speed import studied_machines
 from gan_bench.plan import RunSpec
 from gan_bench.results.speed import SpeedStudy
 from gan_bench.text import told_apart

@@ -239,7 +239,7 @@ def clock(runs: Sequence[Run], studied: Mapping[Machine, int] | None = None) -> 
     it is what most are planned for.
 
     ``studied`` has the number of implementations whose throughput a study of speed gives, by
-    machine: `gan_bench.analysis.speed.studied_machines`.
+    machine: `gan_bench.analysis.studied_speed.studied_machines`.
     """
     known = [run for run in runs if run.hardware] or runs
     ran = Counter(Machine.of(run) for run in known)

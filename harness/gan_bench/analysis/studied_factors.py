@@ -6,8 +6,8 @@ from functools import cached_property
 from itertools import combinations
 
 from gan_bench.analysis.factors import Factors, TwinDifference
-from gan_bench.analysis.speed import RankedSpeed, ratio_of
 from gan_bench.analysis.statistics import Difference, Ratio, holm
+from gan_bench.analysis.studied_speed import RankedSpeed, ratio_of
 from gan_bench.analysis.summary import Row
 from gan_bench.analysis.turns import Contrast
 from gan_bench.metrics import SPEED, metric

@@ -11,8 +11,9 @@ from gan_bench.analysis.identity import Machine, Setting, differing, one_per_see
 from gan_bench.analysis.runs import Run
 from gan_bench.analysis.scored import Final, Scored, scored_under
 from gan_bench.analysis.sequential import Design
-from gan_bench.analysis.speed import RankedSpeed, SpeedRow, ranked_speed
+from gan_bench.analysis.speed import SpeedRow
 from gan_bench.analysis.statistics import SeedValues
+from gan_bench.analysis.studied_speed import RankedSpeed, ranked_speed
 from gan_bench.metrics import SPEED, fid_name
 from gan_bench.plan import RunSpec
 from gan_bench.results.load import Results
