@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from statistics import geometric_mean
-from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,22 +48,21 @@ class Factors:
     looks: int = 1
     """See `gan_bench.analysis.pairs.Pairs`."""
 
-    @classmethod
+    @staticmethod
     def of(
-        cls,
         cells: Mapping[tuple[str, str], Row],
         by_label: Mapping[str, SeedValues],
         metric: Metric,
-        **facts: Any,
-    ) -> Self:
-        """Return them of a group's cells (`cells_of`), the values by label, and further fields."""
+        looks: int = 1,
+    ) -> "Factors":
+        """Return them of a group's cells (`cells_of`) and the values by label."""
         known = {key: by_label.get(row.label) for key, row in cells.items()}
-        return cls(
+        return Factors(
             metric,
             {key: values for key, values in known.items() if values},
             list(dict.fromkeys(recipe for recipe, _ in cells)),
             sorted({framework for _, framework in cells}),
-            **facts,
+            looks,
         )
 
     def twins(self, recipe: str) -> tuple[str, ...]:
@@ -307,7 +305,7 @@ def certain(
         Of the group (`gan_bench.analysis.summary.Group.looks`), for quality.
     """
     cells = cells_of(rows)
-    factors = Factors.of(cells, by_label, metric, looks=looks)
+    factors = Factors.of(cells, by_label, metric, looks)
     crossed = len({recipe for recipe, _ in factors.values}) < len(factors.values)
     return Certain(
         factors.ranked_recipes if crossed else None,

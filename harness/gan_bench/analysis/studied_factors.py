@@ -33,7 +33,10 @@ class StudiedFactors(Factors):
         """Return them of a group's cells (`gan_bench.analysis.factors.cells_of`)."""
         speeds = {row.label: row.images_per_s for row in cells.values() if row.images_per_s}
         labels = {key: row.label for key, row in cells.items()}
-        return StudiedFactors.of(cells, speeds, metric(SPEED), study=study, labels=labels)
+        of = Factors.of(cells, speeds, metric(SPEED))
+        return StudiedFactors(
+            of.metric, of.values, of.recipes, of.frameworks, study=study, labels=labels
+        )
 
     def ratio(self, framework: str, to: str, recipe: str) -> Ratio | None:
         """Return the ratio of a recipe's throughputs in two frameworks."""
