@@ -263,6 +263,60 @@ def test_a_curve_without_a_point_before_as_many_updates_is_left_out(results, cur
     assert updates.sentence.endswith("Not compared, as nothing was measured before: torch-many.")
 
 
+def test_for_speed_and_for_both_the_recipe_is_named_whose_twins_are_alike(results, curves):
+    """Of its twins, those that are slower or worse then are not: here that in JAX."""
+    for recipe, fids, seconds in (
+        ("a", (80, 50, 30, 20, 10), 100.0),
+        ("b", (80, 60, 40, 30, 8), 300.0),
+        ("c", (90, 80, 70, 60, 50), 200.0),
+    ):
+        curves(f"torch-{recipe}", fids, seconds)
+        curves(f"keras-{recipe}", fids, seconds)
+        curves(f"jax-{recipe}", fids, 1.4 * seconds)
+    found = Answer(results)
+    assert found.words["quality"].startswith("recipe b (lowest final FID of 3 recipes, mean 8.0")
+    assert found.words["speed"] == (
+        "recipe a (fastest of 3 recipes, mean 536 images/s; clear lead), as keras-a (600) or "
+        "torch-a (600)"
+    )
+    assert found.words["both"].startswith("recipe a (lowest FID of 3 recipes after 1 min 40 s, ")
+    assert found.words["both"].endswith("; clear lead), as keras-a (10.0) or torch-a (10.0)")
+    verdict = found.verdicts["Speed"]
+    assert (verdict.recipes, verdict.figure) == (("a",), "536 images/s")
+    assert verdict.sentence.startswith(
+        "The recipe a trains fastest of 3 recipes: 536 images/s (geometric mean over jax, keras "
+        "and torch; mean of 3 seeds, 536 to 536); it is clearly faster than c (268), by a factor "
+        "of 2.0 (95 % interval "
+    )
+    verdict = found.verdicts["Quality at equal time"]
+    assert verdict.recipes == ("a",)
+    assert ", the recipe a has the lowest FID of 3 recipes: " in verdict.sentence
+
+
+def test_of_recipes_alike_at_equal_time_only_those_that_nothing_beats_are_named(results, curves):
+    """After 100 s `a` and `b` are alike, as are their final FIDs, but `b` is slower."""
+    for framework, later in (("torch", 0.0), ("keras", 0.01)):
+        curves(f"{framework}-a", (80, 50, 30, 20, 10), 100.0 + later)
+        curves(f"{framework}-b", (80, 10, 10, 10, 10), 400.0 + later)
+        curves(f"{framework}-c", (80, 70, 60, 50, 40), 300.0 + later)
+    both = Answer(results).choices["both"]
+    assert (both.recipes, both.leaders) == (("a",), ("torch-a", "keras-a"))
+    assert both.figures == ("10.0", "10.0")
+    assert both.badge == "no clear lead: 2 not distinguishable"
+    assert both.how.endswith("no other is clearly better in one and as good in the other")
+
+
+def test_beside_other_work_no_recipe_is_called_fastest(results, train):
+    busy = {"circumstances": {"other_load": 0.4, "device_exclusive": False}}
+    for framework in ("torch", "keras"):
+        train(f"{framework}-a", [4.0, 4.1, 4.2], speed=300.0, **busy)
+        train(f"{framework}-b", [5.0, 5.1, 5.2], speed=200.0, **busy)
+    found = Answer(results)
+    assert found.choices["quality"].recipes == ("a",)
+    assert found.choices["speed"].recipes == found.verdicts["Speed"].recipes == ()
+    assert found.choices["speed"].badge == "not certain: other load"
+
+
 def test_of_those_alike_at_equal_time_only_what_nothing_beats_is_named(results, curves):
     """After 100 s all are alike, as are their final FIDs. The third is slower."""
     curves("torch-a", (80, 50, 30, 20, 10), 100.0)
@@ -270,7 +324,7 @@ def test_of_those_alike_at_equal_time_only_what_nothing_beats_is_named(results, 
     curves("torch-c", (80, 10, 10, 10, 10), 400.0)
     found = Answer(results)
     both = found.choices["both"]
-    assert found.ranks.equal_time.equals
+    assert found.ranks.at_equal_time.implementations.equals
     assert "torch-c" not in both.leaders
     assert both.certainty == "tied" and both.badge == "no clear lead: 3 not distinguishable"
     assert set(both.leaders) == {"torch-a", "torch-b"}

@@ -1,6 +1,8 @@
 """The report takes its throughputs from a study of speed where one matches, and says so."""
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
@@ -111,6 +113,23 @@ def test_recipe_against_framework_pairs_the_repeats(folder):
     text = render_full_markdown(report_page(folder)).decode()
     assert "Speeds are those of a speed study, whose turns are compared within repeats" in text
     assert "the speed of torch is 0.50 times that of keras" in text
+
+
+def test_recipes_are_told_apart_with_the_errors_of_the_study(folder):
+    for framework in ("torch", "keras"):
+        add_trained(folder, f"{framework}-decay", [6.0, 6.2, 6.4])
+    of = [*specs(), run_spec("torch-decay"), run_spec("keras-decay")]
+    write(folder, of=of, rates=dict(enumerate((100.0, 200.0, 50.0, 100.0))), drift=0.3)
+    group = group_of(folder)
+    recipes = standings(group, None).in_speed.recipes
+    found = recipes.between("dcgan", "decay")
+    signs = {"dcgan": 0.5, "decay": -0.5}
+    test = group.speed.contrast({row.label: signs[row.recipe] for row in group.rows})
+    assert found.estimate == pytest.approx(np.exp(test.estimate)) == pytest.approx(2, rel=0.02)
+    margin = np.exp(test.error * stats.t.ppf(0.975, test.freedom))
+    assert found.high / found.estimate == pytest.approx(margin)
+    assert recipes.clearly("dcgan", "decay")
+    assert (recipes.spreads["dcgan"].seeds, recipes.spreads["dcgan"].of_each) == (8, "repeat")
 
 
 def test_other_seeds_budgets_evaluation_points_and_data_match(folder):

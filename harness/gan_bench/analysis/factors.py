@@ -107,8 +107,7 @@ class Factors:
         others.
         """
         blocks = {r: self._blocks(r, self.counted(r)) for r in self.recipes}
-        spreads = {r: SeedValues.by(self._means(r, of)) for r, of in blocks.items()}
-        known = {r: found for r, found in spreads.items() if found}
+        known = {r: self._spread(r, of) for r, of in blocks.items() if of}
         return (
             RankedGroup(known, self.metric, self._recipe_pairs(known)) if len(known) > 1 else None
         )
@@ -140,17 +139,19 @@ class Factors:
             for seed, frameworks in blocks.items()
         }
 
+    def _spread(self, recipe: str, blocks: Mapping[int, Sequence[str]]) -> SeedValues:
+        means = self._means(recipe, blocks)
+        of_each = next(self.values[recipe, f].of_each for of in blocks.values() for f in of)
+        return SeedValues(tuple(means.values()), tuple(means), of_each)
+
     def _recipe_pairs(self, recipes: Iterable[str]) -> Pairs:
         names = list(recipes)
-        counted = {name: self.counted(name) for name in names}
-        shared = {
-            (a, b): tuple(f for f in counted[names[a]] if f in counted[names[b]])
-            for a, b in combinations(range(len(names)), 2)
-        }
+        shared = self._shared_frameworks(names)
         found = Pairs.none(len(names), "ratio", looks=self.looks)
-        for frameworks in set(shared.values()) - {()}:
+        for frameworks in set(shared.values()):
             # All that have these frameworks say how much such means vary.
-            have = [i for i, name in enumerate(names) if {*frameworks} <= {*counted[name]}]
+            counted = [{*self.counted(name)} for name in names]
+            have = [i for i, of in enumerate(counted) if {*frameworks} <= of]
             every = [self._blocks(names[i], frameworks) for i in have]
             whole = [{s: f for s, f in of.items() if f == frameworks} for of in every]
             by_every, by_whole = (
@@ -166,6 +167,15 @@ class Factors:
                     i, j = places[a], places[b]
                     found.take(by_every if every[i] == every[j] else by_whole, (i, j), (a, b))
         return found
+
+    def _shared_frameworks(self, recipes: Sequence[str]) -> dict[tuple[int, int], tuple[str, ...]]:
+        """Return the frameworks over which two recipes are compared, by their places."""
+        counted = [self.counted(recipe) for recipe in recipes]
+        shared = {
+            (a, b): tuple(f for f in counted[a] if f in counted[b])
+            for a, b in combinations(range(len(recipes)), 2)
+        }
+        return {pair: frameworks for pair, frameworks in shared.items() if frameworks}
 
     @cached_property
     def ranked_frameworks(self) -> RankedGroup | None:
@@ -326,14 +336,18 @@ def certain(
     looks
         Of the group (`gan_bench.analysis.summary.Group.looks`), for quality.
     """
-    cells = cells_of(rows)
-    factors = Factors.of(cells, by_label, metric, looks)
+    factors = Factors.of(cells_of(rows), by_label, metric, looks)
+    return certain_of(factors, RankedGroup(by_label, metric, looks=looks))
+
+
+def certain_of(factors: Factors, implementations: RankedGroup) -> Certain:
+    """Return the same of factors, and of the ranking of the implementations."""
     crossed = len({recipe for recipe, _ in factors.values}) < len(factors.values)
     return Certain(
         factors.ranked_recipes if crossed else None,
         factors.ranked_frameworks,
         factors.twins_apart,
-        RankedGroup(by_label, metric, looks=looks),
+        implementations,
         {recipe: factors.counted(recipe) for recipe in factors.recipes},
     )
 

@@ -1,11 +1,12 @@
 """Recipes and frameworks compared by the throughputs of a speed study, with the errors it has."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 
 from gan_bench.analysis.factors import Factors, TwinDifference
+from gan_bench.analysis.pairs import Pairs
 from gan_bench.analysis.statistics import Difference, Ratio, holm
 from gan_bench.analysis.studied_speed import RankedSpeed, ratio_of
 from gan_bench.analysis.summary import Row
@@ -59,6 +60,20 @@ class StudiedFactors(Factors):
             if found := ratio_of(self._contrast(weights), self._fewest_turns(weights)):
                 effects[name] = found
         return effects
+
+    def _recipe_pairs(self, recipes: Iterable[str]) -> Pairs:
+        names = list(recipes)
+        found = Pairs.none(len(names), "ratio", paired=True)
+        for (a, b), frameworks in self._shared_frameworks(names).items():
+            weights = {
+                (name, f): sign / len(frameworks)
+                for name, sign in ((names[a], 1.0), (names[b], -1.0))
+                for f in frameworks
+            }
+            if test := self._contrast(weights):
+                turns = self._fewest_turns(weights)
+                found.put(a, b, (test.estimate, test.error, test.freedom), (turns, turns))
+        return found
 
     def _framework_test(self, a: str, b: str) -> tuple[tuple[float, float, float], int] | None:
         both = [recipe for recipe in self.recipes if {a, b} <= {*self.twins(recipe)}]

@@ -12,6 +12,7 @@ from gan_bench.analysis.speed import disturbances
 from gan_bench.analysis.statistics import SeedValues, interval
 from gan_bench.analysis.summary import Group, Summary
 from gan_bench.analysis.time_to_quality import EqualTime, EqualUpdates
+from gan_bench.metrics import SPEED
 from gan_bench.report.sections.best_recipes import BestRecipes, best_recipes
 from gan_bench.report.sections.standings import (
     NAMED,
@@ -59,9 +60,9 @@ def answer(
     verdicts = [_quality(group, ranks.at_equal_images, updates)]
     if ranks.at_equal_updates and updates:
         verdicts.append(_equal_updates(group, ranks.at_equal_updates, updates))
-    if ranks.equal_time and equal:
-        verdicts.append(_equal_time(group, ranks, ranks.equal_time, equal))
-    return [*verdicts, _speed(group, ranks.speed, busy=ranks.busy)]
+    if ranks.at_equal_time and equal:
+        verdicts.append(_equal_time(group, ranks, ranks.at_equal_time, equal))
+    return [*verdicts, _speed(group, ranks.in_speed, busy=ranks.busy)]
 
 
 def _unranked_sentence(group: Group) -> str:
@@ -93,7 +94,7 @@ def _quality(group: Group, found: Certain | None, updates: EqualUpdates | None) 
         return _none(topic, _unranked_sentence(group))
     if recipes := best_recipes(group.rows, found):
         lead = f"has the lowest final FID ({group.features} features)"
-        verdict = _of_recipes(topic, recipes, lead)
+        verdict = _of_recipes(topic, recipes, f"The recipe {{}} {lead}")
     else:
         verdict = _of_implementations(topic, group, found.implementations)
     if updates is None or not updates.same or len(found.implementations.labels) < 2:
@@ -117,10 +118,12 @@ def _of_implementations(topic: str, group: Group, ranks: RankedGroup) -> Verdict
     return _verdict(topic, ranks, f"FID {mean}", opening)
 
 
-def _of_recipes(topic: str, best: BestRecipes, lead: str, before: str = "") -> Verdict:
-    """Return a verdict on recipes; `before` is the beginning of its sentence."""
+def _of_recipes(topic: str, best: BestRecipes, lead: str) -> Verdict:
+    """Return a verdict on recipes; ``lead`` is the beginning of its sentence, around the name."""
     ranks = best.ranks
     name, mean = ranks.best, best_figure(ranks)
+    faster = ranks.metric.name == SPEED
+    mean, shown = (f"{mean} images/s",) * 2 if faster else (mean, f"FID {mean}")
     twins = best.frameworks[name]
 
     def where(worse: str) -> str:
@@ -131,10 +134,10 @@ def _of_recipes(topic: str, best: BestRecipes, lead: str, before: str = "") -> V
 
     over = f"geometric mean over {listed(sorted(twins), NAMED)}; " if len(twins) > 1 else ""
     opening = (
-        f"{before or 'The recipe '}{name} {lead} of {many(len(ranks.labels), 'recipe')}: {mean} "
+        f"{lead.format(name)} of {many(len(ranks.labels), 'recipe')}: {mean} "
         f"({over}{_seeds(ranks.spreads[name])})"
     )
-    verdict = _verdict(topic, ranks, f"FID {mean}", opening, where=where)
+    verdict = _verdict(topic, ranks, shown, opening, where=where)
     return replace(verdict, leaders=best.implementations, recipes=best.leaders)
 
 
@@ -145,8 +148,7 @@ def _equal_updates(group: Group, found: Certain, updates: EqualUpdates) -> Verdi
         f"made no more), which took {_images(updates)} training images, "
     )
     if recipes := best_recipes(group.rows, found):
-        before = f"{after}the recipe "
-        verdict = _of_recipes(topic, recipes, "has the lowest FID", before)
+        verdict = _of_recipes(topic, recipes, f"{after}the recipe {{}} has the lowest FID")
     else:
         best, mean = ranks.best, best_figure(ranks)
         opening = f"{after}{best} has the lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
@@ -165,14 +167,17 @@ def _images(updates: EqualUpdates) -> str:
     return low if low == high else f"{low} ({least}) to {high} ({most})"
 
 
-def _equal_time(group: Group, every: Standings, ranks: RankedGroup, equal: EqualTime) -> Verdict:
-    best, mean = ranks.best, best_figure(ranks)
+def _equal_time(group: Group, every: Standings, found: Certain, equal: EqualTime) -> Verdict:
+    topic, ranks = "Quality at equal time", found.implementations
     finishes = f"the {'' if group.speed else 'median '}time in which {equal.fastest} finishes"
-    opening = (
-        f"After {duration(equal.seconds)}, {finishes}{' at its speed' if group.speed else ''}, "
-        f"{best} has the lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
-    )
-    verdict = _verdict("Quality at equal time", ranks, f"FID {mean}", opening, busy=every.busy)
+    at_its_speed = " at its speed" if group.speed else ""
+    after = f"After {duration(equal.seconds)}, {finishes}{at_its_speed}, "
+    if recipes := best_recipes(group.rows, found, busy=every.busy):
+        verdict = _of_recipes(topic, recipes, f"{after}the recipe {{}} has the lowest FID")
+    else:
+        best, mean = ranks.best, best_figure(ranks)
+        opening = f"{after}{best} has the lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
+        verdict = _verdict(topic, ranks, f"FID {mean}", opening, busy=every.busy)
     if verdict.badge not in UNTESTED:
         verdict = replace(verdict, sentence=f"{verdict.sentence}{_not_ruled_out(every)}")
     return _doubted(verdict, group, ranks)
@@ -196,16 +201,18 @@ def _not_ruled_out(ranks: Standings) -> str:
     )
 
 
-def _speed(group: Group, ranks: RankedGroup | None, *, busy: bool) -> Verdict:
+def _speed(group: Group, found: Certain | None, *, busy: bool) -> Verdict:
     topic = "Speed"
-    if ranks is None:
+    if found is None:
         return _none(topic, "No run was long enough to measure its speed, so speed is not ranked.")
-    best = ranks.best
-    rate = f"{figure(ranks.spreads[best].mean)} images/s"
-    opening = f"{best} trains {rate} ({_seeds(ranks.spreads[best])})"
-    if len(ranks.labels) > 1:
-        opening = f"{best} trains fastest: {rate} ({_seeds(ranks.spreads[best])})"
-    verdict = _verdict(topic, ranks, rate, opening, busy=busy)
+    ranks = found.implementations
+    if recipes := best_recipes(group.rows, found, busy=busy):
+        verdict = _of_recipes(topic, recipes, "The recipe {} trains fastest")
+    else:
+        best, rate = ranks.best, f"{best_figure(ranks)} images/s"
+        fastest = " fastest:" if len(ranks.labels) > 1 else ""
+        opening = f"{best} trains{fastest} {rate} ({_seeds(ranks.spreads[best])})"
+        verdict = _verdict(topic, ranks, rate, opening, busy=busy)
     verdict = _doubted(verdict, group, ranks)
     if group.speed is not None:
         said = [f"Speeds are from {group.speed}.", *disturbances(group.speed.found)]

@@ -25,21 +25,19 @@ class BestRecipes:
     implementations: tuple[str, ...]
     """Labels of theirs, the best first, without those that have a clearly better twin, or too few
     seeds to count."""
-    framework: str
-    """A sentence on whether the framework makes a difference; empty if the seeds are too few."""
 
 
-def best_recipes(rows: Sequence[Row], found: Certain) -> BestRecipes | None:
-    """Return the best recipes of a group.
+def best_recipes(rows: Sequence[Row], found: Certain, *, busy: bool = False) -> BestRecipes | None:
+    """Return the best recipes of a group, by a measure that other load may have changed (``busy``).
 
-    None if there are no twins or no second recipe, if there are too few seeds to compare recipes,
-    or if the best implementation is of none of the best recipes: a twin of it is so much worse that
-    the recipe says too little of what to use.
+    None if there are no twins or no second recipe, if too few seeds or other load leave nothing
+    certain of recipes, or if the best implementation is of none of the best recipes: a twin of it
+    is so much worse that the recipe says too little of what to use.
     """
     recipes, implementations = found.recipes, found.implementations
     if recipes is None:
         return None
-    badge = certainty(recipes)[1]
+    badge = certainty(recipes, busy=busy)[1]
     if badge in UNTESTED or recipes.best_is_short:
         return None
     leaders = leading(recipes, badge)
@@ -51,7 +49,7 @@ def best_recipes(rows: Sequence[Row], found: Certain) -> BestRecipes | None:
     worse = _clearly_worse_twins(rows, found)
     counted = {cells_of(rows)[r, f].label for r in leaders for f in found.counted[r]}
     kept = (label for label in implementations.labels if label in counted - worse)
-    return BestRecipes(recipes, found.counted, leaders, tuple(kept), framework_sentence(found))
+    return BestRecipes(recipes, found.counted, leaders, tuple(kept))
 
 
 def _clearly_worse_twins(rows: Sequence[Row], found: Certain) -> set[str]:
@@ -75,7 +73,10 @@ def _clearly_worse_twins(rows: Sequence[Row], found: Certain) -> set[str]:
 
 
 def framework_sentence(found: Certain) -> str:
-    """Return whether the framework makes a difference to the FID, with the ratio that shows it."""
+    """Return whether the framework makes a difference to the FID, with the ratio that shows it.
+
+    Empty if the seeds are too few.
+    """
     ranks = found.frameworks
     if ranks is None:
         return ""

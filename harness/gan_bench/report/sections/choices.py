@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from gan_bench.analysis.factors import Certain, cells_of
 from gan_bench.analysis.ranks import RankedGroup, rules_out
 from gan_bench.analysis.summary import Group
 from gan_bench.analysis.time_to_quality import EqualTime
-from gan_bench.report.sections.best_recipes import best_recipes
+from gan_bench.report.sections.best_recipes import best_recipes, framework_sentence
 from gan_bench.report.sections.standings import (
     NAMED,
     TOO_FEW,
@@ -61,54 +62,60 @@ class Choice:
 
 def choices(group: Group, ranks: Standings, equal: EqualTime | None) -> list[Choice]:
     """Return what to use for quality, for speed and for both; none without two to choose from."""
-    quality, speed = ranks.quality, ranks.speed
-    if quality is None or len(quality.labels) < 2:
+    quality, speed = ranks.at_equal_images, ranks.in_speed
+    if quality is None or len(quality.implementations.labels) < 2:
         return []
-    found = [_quality(group, ranks, quality)]
-    if speed and len(speed.labels) > 1:
-        # Those that only ran on another machine are in no comparison of times.
-        here = f" of {len(speed.labels)} on one machine" if not_timed(group, speed) else ""
-        how = f"fastest{here}, {best_figure(speed)} images/s"
-        found.append(_choice("speed", speed, how, busy=ranks.busy))
-        both = _both(ranks, quality, speed, equal)
-        found += [replace(both, how=f"{both.how}{here and ','}{here}")] if both else []
+    best = _choice("quality", group, quality, "lowest final FID{}, {}")
+    found = [replace(best, framework=framework_sentence(quality) if best.recipes else "")]
+    if speed and len(speed.implementations.labels) > 1:
+        found.append(_choice("speed", group, speed, "fastest{}, {} images/s", busy=ranks.busy))
+        both = _both(group, ranks, equal)
+        found += [both] if both else []
     return found
 
 
-def _quality(group: Group, ranks: Standings, implementations: RankedGroup) -> Choice:
-    assert ranks.at_equal_images is not None
-    best = best_recipes(group.rows, ranks.at_equal_images)
+def _choice(
+    purpose: Purpose, group: Group, found: Certain, how: str, *, busy: bool = False
+) -> Choice:
+    """Return the best recipes by a measure, or else the best implementations.
+
+    ``how`` has places for the number of those that were compared, and for the best value.
+    """
+    implementations = found.implementations
+    # Those that only ran on another machine are in no comparison of times.
+    timed = purpose != "quality"
+    here = " on one machine" if timed and not_timed(group, implementations) else ""
+    best = best_recipes(group.rows, found, busy=busy)
     if best is None:
-        how = f"lowest final FID, {best_figure(implementations)}"
-        return _choice("quality", implementations, how)
-    of = many(len(best.ranks.labels), "recipe")
-    how = f"lowest final FID of {of}, mean {best_figure(best.ranks)}"
-    return replace(
-        _choice("quality", best.ranks, how),
-        leaders=best.implementations,
+        certain, badge = certainty(implementations, busy=busy)
+        of = f" of {len(implementations.labels)}{here}" if here else ""
+        how = how.format(of, best_figure(implementations))
+        return Choice(purpose, leading(implementations, badge), how, certain, badge)
+    certain, badge = certainty(best.ranks, busy=busy)
+    of = f" of {many(len(best.ranks.labels), 'recipe')}{here}"
+    return Choice(
+        purpose,
+        best.implementations,
+        how.format(of, f"mean {best_figure(best.ranks)}"),
+        certain,
+        badge,
         recipes=best.leaders,
         figures=tuple(figure(implementations.spreads[x].mean) for x in best.implementations),
-        framework=best.framework,
     )
 
 
-def _choice(purpose: Purpose, ranks: RankedGroup, how: str, *, busy: bool = False) -> Choice:
-    certain, badge = certainty(ranks, busy=busy)
-    return Choice(purpose, leading(ranks, badge), how, certain, badge)
-
-
-def _both(
-    ranks: Standings, quality: RankedGroup, speed: RankedGroup, equal: EqualTime | None
-) -> Choice | None:
+def _both(group: Group, ranks: Standings, equal: EqualTime | None) -> Choice | None:
     """Return the best at equal time, or without its curves those that nothing rules out.
 
     Of several that are not distinguishable at equal time, those stay that no other of them rules
     out in final FID and speed.
     """
-    if ranks.equal_time and equal:
-        how = f"lowest FID after {duration(equal.seconds)}, {best_figure(ranks.equal_time)}"
-        found = _choice("both", ranks.equal_time, how, busy=ranks.busy)
-        return _not_ruled_out(found, quality, speed)
+    quality, speed = ranks.quality, ranks.speed
+    assert quality and speed
+    if ranks.at_equal_time and equal:
+        how = f"lowest FID{{}} after {duration(equal.seconds)}, {{}}"
+        found = _choice("both", group, ranks.at_equal_time, how, busy=ranks.busy)
+        return _not_ruled_out(group, found, quality, speed)
     kept, few = not_ruled_out(quality, speed)
     if not kept and not few:
         return None
@@ -116,15 +123,16 @@ def _both(
     unsure = next((badge for badge in badges if badge in UNTESTED), "")
     if unsure or not kept:
         return Choice("both", (), "", "uncertain", unsure or TOO_FEW)
+    here = f", of {len(speed.labels)} on one machine" if not_timed(group, speed) else ""
     if len(kept) == 1:
         certain: Certainty = "uncertain" if few else "clear"
         badge = lead_except(few) if few else "clear lead"
-        return Choice("both", tuple(kept), "no other is as good in both", certain, badge)
-    how = f"no other is {_NOT_RULED_OUT}"
+        return Choice("both", tuple(kept), f"no other is as good in both{here}", certain, badge)
+    how = f"no other is {_NOT_RULED_OUT}{here}"
     return Choice("both", tuple(kept), how, "tied", f"a choice of {len(kept)}")
 
 
-def _not_ruled_out(found: Choice, quality: RankedGroup, speed: RankedGroup) -> Choice:
+def _not_ruled_out(group: Group, found: Choice, quality: RankedGroup, speed: RankedGroup) -> Choice:
     """Return a choice of several without those that another of them rules out."""
     every = found.leaders
     left = [
@@ -134,10 +142,20 @@ def _not_ruled_out(found: Choice, quality: RankedGroup, speed: RankedGroup) -> C
     ]
     if len(left) == len(every):
         return found
+    chosen = replace(found, leaders=tuple(left))
+    if found.recipes:
+        of_label = dict(zip(every, found.figures, strict=True))
+        recipes = {key[0] for key, row in cells_of(group.rows).items() if row.label in left}
+        chosen = replace(
+            chosen,
+            figures=tuple(of_label[label] for label in left),
+            recipes=tuple(recipe for recipe in found.recipes if recipe in recipes),
+        )
+        if len(found.recipes) == 1:
+            return chosen
     return replace(
-        found,
-        leaders=tuple(left),
-        badge=f"no clear lead: {len(every)} not distinguishable",
+        chosen,
+        badge=found.badge if found.recipes else f"no clear lead: {len(every)} not distinguishable",
         how=f"{found.how}; of those not distinguishable then, no other is "
         + ("as good in final FID and speed" if len(left) == 1 else _NOT_RULED_OUT),
     )

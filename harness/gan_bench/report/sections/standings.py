@@ -1,13 +1,15 @@
 """The rankings behind the answer, and how certain it is that the best of one is best."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Literal
 
-from gan_bench.analysis.factors import Certain, certain
+from gan_bench.analysis.factors import Certain, cells_of, certain, certain_of
 from gan_bench.analysis.ranks import RankedGroup, undominated
 from gan_bench.analysis.runs import busy
-from gan_bench.analysis.statistics import FEWEST_SEEDS
+from gan_bench.analysis.statistics import FEWEST_SEEDS, SeedValues
+from gan_bench.analysis.studied_factors import StudiedFactors
 from gan_bench.analysis.summary import Group, only_elsewhere
 from gan_bench.analysis.time_to_quality import EqualTime, EqualUpdates
 from gan_bench.metrics import SPEED, metric
@@ -28,8 +30,8 @@ class Standings:
 
     at_equal_images: Certain | None
     """By the final FID, of recipes, frameworks and implementations."""
-    speed: RankedGroup | None
-    equal_time: RankedGroup | None
+    in_speed: Certain | None
+    at_equal_time: Certain | None
     at_equal_updates: Certain | None = None
     """None if all made as many updates, too: the ranking would be that at equal images."""
     busy: bool = False
@@ -41,6 +43,11 @@ class Standings:
         """The implementations by their final FID."""
         return self.at_equal_images.implementations if self.at_equal_images else None
 
+    @property
+    def speed(self) -> RankedGroup | None:
+        """The implementations by their throughput."""
+        return self.in_speed.implementations if self.in_speed else None
+
 
 def standings(
     group: Group, equal: EqualTime | None, updates: EqualUpdates | None = None
@@ -48,7 +55,6 @@ def standings(
     """Return a group's rankings; a budget that is too short to rank quality ranks speed only."""
     fids = {row.label: row.fid for row in group.rows if row.fid and not row.saw_reference}
     speeds = {row.label: row.images_per_s for row in group.rows if row.images_per_s}
-    pairs = group.speed.pairs(list(speeds)) if group.speed else None
     ranked = not group.too_short
     fid = metric(group.metric or "")
     shared = any(busy(run) for run in group.timed_ok)
@@ -56,8 +62,10 @@ def standings(
         shared = group.speed.found.disturbed
     return Standings(
         at_equal_images=certain(group.rows, fids, fid, group.looks) if fids and ranked else None,
-        speed=RankedGroup(speeds, metric(SPEED), pairs) if speeds else None,
-        equal_time=RankedGroup(equal.fids, fid, looks=group.looks) if equal and ranked else None,
+        in_speed=_in_speed(group, speeds) if speeds else None,
+        at_equal_time=(
+            certain(group.rows, equal.fids, fid, group.looks) if equal and ranked else None
+        ),
         at_equal_updates=(
             certain(group.rows, updates.fids, fid, group.looks)
             if updates and ranked and not updates.same
@@ -65,6 +73,14 @@ def standings(
         ),
         busy=shared,
     )
+
+
+def _in_speed(group: Group, speeds: Mapping[str, SeedValues]) -> Certain:
+    if group.speed is None:
+        return certain(group.rows, speeds, metric(SPEED))
+    implementations = RankedGroup(speeds, metric(SPEED), group.speed.pairs(list(speeds)))
+    factors = StudiedFactors.measured(cells_of(group.rows), group.speed)
+    return certain_of(factors, implementations)
 
 
 class Unranked(Enum):
