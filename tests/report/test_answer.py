@@ -306,6 +306,54 @@ def test_of_recipes_alike_at_equal_time_only_those_that_nothing_beats_are_named(
     assert both.how.endswith("no other is clearly better in one and as good in the other")
 
 
+FIDS = [4.0, 4.1, 4.2]
+
+
+def test_of_recipes_alike_in_speed_no_slower_implementation_is_named(results, train):
+    """As means over frameworks the two recipes are alike; torch-a is the fastest of all."""
+    for name, speed in (("torch-a", 600), ("jax-a", 300), ("torch-b", 400), ("jax-b", 450)):
+        train(name, FIDS, speed=speed)
+    found = Answer(results)
+    assert (found.choices["speed"].recipes, found.choices["speed"].leaders) == ((), ("torch-a",))
+    assert found.verdicts["Speed"].sentence.startswith("torch-a trains fastest: 601 images/s")
+
+
+def test_a_mean_over_other_frameworks_leads_no_recipe_that_is_slower_in_the_common_one(
+    results, train
+):
+    for name, speed in (("torch-a", 300), ("jax-a", 900), ("torch-b", 500)):
+        train(name, FIDS, speed=speed)
+    found = Answer(results)
+    assert (found.choices["speed"].recipes, found.choices["speed"].leaders) == ((), ("jax-a",))
+
+
+def test_recipes_without_a_common_framework_are_not_called_alike(results, train):
+    for name, fid in (("torch-a", 4.0), ("keras-a", 4.0), ("jax-b", 4.0)):
+        train(name, [fid, fid + 0.1, fid + 0.2])
+    assert Answer(results).choices["quality"].recipes == ()
+
+
+def test_a_new_twin_that_leads_with_two_seeds_leaves_the_recipe_to_nobody(results, train):
+    for name, speed in (("torch-a", 400), ("keras-a", 400), ("torch-b", 100), ("keras-b", 100)):
+        train(name, FIDS, speed=speed)
+    before = Answer(results).choices["speed"]
+    train("jax-a", FIDS[:2], speed=600)
+    after = Answer(results)
+    assert before.recipes == ("a",) and set(before.leaders) == {"torch-a", "keras-a"}
+    assert after.verdicts["Speed"].leaders and after.choices["speed"].leaders
+    assert "not certain yet (clear lead)" not in after.words.values()
+
+
+def test_for_both_the_lowest_fid_is_not_said_of_another(results, curves):
+    """At equal time `b` is lowest and `a` not told apart; `b` is slower and no better at last."""
+    curves("torch-a", (80, 50, 30, 20, 10), 100.0)
+    curves("torch-b", (80, 9.99, 9.99, 10, 10.01), 400.0)
+    curves("torch-c", (80, 70, 60, 50, 40), 300.0)
+    both = Answer(results).choices["both"]
+    assert both.leaders == ("torch-a",)
+    assert both.how.startswith("not distinguishable from the lowest FID after 1 min 40 s, ")
+
+
 def test_beside_other_work_no_recipe_is_called_fastest(results, train):
     busy = {"circumstances": {"other_load": 0.4, "device_exclusive": False}}
     for framework in ("torch", "keras"):
@@ -398,6 +446,15 @@ def test_a_budget_too_short_advises_on_speed_only(results, train):
     assert found.no_choice == (
         "This budget is too short to compare quality; torch-dcgan trains fastest (clear lead)."
     )
+
+
+def test_a_short_budget_has_the_fastest_recipe_of_twins(results, train):
+    for framework in ("torch", "keras"):
+        train(f"{framework}-dcgan", FIDS, speed=300.0, make=quick_spec)
+        train(f"{framework}-decay", FIDS, speed=100.0, make=quick_spec)
+    found = Answer(results)
+    assert found.verdicts["Speed"].recipes == ("dcgan",)
+    assert found.no_choice.endswith("; the recipe dcgan trains fastest (clear lead).")
 
 
 def test_nothing_finished_advises_nothing(results):

@@ -132,6 +132,27 @@ def test_recipes_are_told_apart_with_the_errors_of_the_study(folder):
     assert (recipes.spreads["dcgan"].seeds, recipes.spreads["dcgan"].of_each) == (8, "repeat")
 
 
+@pytest.mark.parametrize("half", [True, False], ids=["turns discarded", "in groups"])
+def test_recipes_are_ranked_by_all_turns_though_twins_share_few_repeats(folder, half):
+    """dcgan has 100 and 200 images/s, decay 150 in both: it is faster as a mean."""
+    for framework in ("torch", "keras"):
+        add_trained(folder, f"{framework}-decay", [6.0, 6.2, 6.4])
+    of = [*specs(), run_spec("torch-decay"), run_spec("keras-decay")]
+
+    def discarded(repeat, target):
+        return {"other_load": 0.5} if target == 1 and repeat % 2 else {}
+
+    def missing(repeat, target):
+        """In the first repeats keras-dcgan lacks its turn, in the last ones torch-dcgan."""
+        return None if target == (1 if repeat <= 6 else 0) else {}
+
+    rates = dict(enumerate((100.0, 200.0, 150.0, 150.0)))
+    write(folder, of=of, rates=rates, repeats=12, changed=discarded if half else missing)
+    recipes = standings(group_of(folder), None).in_speed.recipes
+    assert recipes.labels == ["decay", "dcgan"] and recipes.clearly("decay", "dcgan")
+    assert recipes.spreads["dcgan"].mean == pytest.approx(141, rel=0.02)
+
+
 def test_other_seeds_budgets_evaluation_points_and_data_match(folder):
     changes = {
         **{"steps": 40, "evaluation_steps": (0, 40), "samples": 64, "data_sha256": "e" * 64},

@@ -2,8 +2,8 @@
 
 A recipe has an implementation in several frameworks, its twins. With one seed, twins share data,
 draws and, if the recipe sets them, initial weights, so that their results may be almost equal: a
-twin is then no further evidence. So a seed is a block: recipes are compared by their means over the
-twins, one for each seed, and frameworks by the ratio of two twins with one seed.
+twin is then no further evidence. So recipes are compared by their means over the twins, one for
+each seed, and frameworks by the ratio of two twins with one seed.
 """
 
 import json
@@ -83,17 +83,17 @@ class Factors:
     def recipe_effects(self) -> dict[str, Ratio]:
         """Return each recipe's ratio to the mean of all, over the recipes of every framework.
 
-        It is computed seed by seed, over the seeds that all have in the same frameworks.
+        It is computed seed by seed, over the seeds that all have.
         """
         names = self.in_every_framework
-        blocks = [self._blocks(name, self.frameworks) for name in names]
-        seeds = _common_seeds(blocks) if len(names) > 1 else []
-        seeds = [s for s in seeds if len({of[s] for of in blocks}) == 1]
+        seeds = self._shared_seeds(names) if len(names) > 1 else []
         if not seeds:
             return {}
-        means = [self._means(name, of) for name, of in zip(names, blocks, strict=True)]
-        logs: _Floats = np.log([[of[s] for s in seeds] for of in means])
-        by_recipe = logs - logs.mean(axis=0)
+        table = [[self.values[name, f].by_seed for f in self.frameworks] for name in names]
+        # Shape (recipes, frameworks, seeds).
+        values = np.array([[[by_seed[s] for s in seeds] for by_seed in row] for row in table])
+        logs: _Floats = np.log(values)
+        by_recipe = logs.mean(axis=1) - logs.mean(axis=(0, 1))
         return {name: _effect(logs) for name, logs in zip(names, by_recipe.tolist(), strict=True)}
 
     @cached_property
@@ -101,13 +101,10 @@ class Factors:
         """The recipes by their geometric means over the twins; None if there is but one.
 
         Two recipes are compared over the frameworks that both have, and each over the seeds that
-        all of its twins there have. A seed that some of the twins lack counts, too, if every seed
-        of one recipe is there in the same frameworks as that of the other: what differs between
-        frameworks is then the same on both sides. A twin with too few seeds does not count beside
-        others.
+        all of its twins there have. A twin with too few seeds does not count beside others.
         """
-        blocks = {r: self._blocks(r, self.counted(r)) for r in self.recipes}
-        known = {r: self._spread(r, of) for r, of in blocks.items() if of}
+        spreads = {r: self._over_twins(r, self.counted(r)) for r in self.recipes}
+        known = {r: found for r, found in spreads.items() if found}
         return (
             RankedGroup(known, self.metric, self._recipe_pairs(known)) if len(known) > 1 else None
         )
@@ -126,23 +123,8 @@ class Factors:
             return (max(counted, key=lambda f: seeds[f]),)
         return counted
 
-    def _blocks(self, recipe: str, frameworks: Sequence[str]) -> dict[int, tuple[str, ...]]:
-        """Return those of these frameworks in which a recipe has each seed."""
-        by_seed = {f: self.values[recipe, f].by_seed for f in frameworks}
-        seeds = sorted({seed for of in by_seed.values() for seed in of})
-        return {seed: tuple(f for f in frameworks if seed in by_seed[f]) for seed in seeds}
-
-    def _means(self, recipe: str, blocks: Mapping[int, Sequence[str]]) -> dict[int, float]:
-        """Return a recipe's geometric mean over the frameworks of each seed."""
-        return {
-            seed: geometric_mean(self.values[recipe, f].by_seed[seed] for f in frameworks)
-            for seed, frameworks in blocks.items()
-        }
-
-    def _spread(self, recipe: str, blocks: Mapping[int, Sequence[str]]) -> SeedValues:
-        means = self._means(recipe, blocks)
-        of_each = next(self.values[recipe, f].of_each for of in blocks.values() for f in of)
-        return SeedValues(tuple(means.values()), tuple(means), of_each)
+    def _over_twins(self, recipe: str, frameworks: Iterable[str]) -> SeedValues | None:
+        return _geometric_means([self.values[recipe, f].by_seed for f in frameworks])
 
     def _recipe_pairs(self, recipes: Iterable[str]) -> Pairs:
         names = list(recipes)
@@ -152,20 +134,12 @@ class Factors:
             # All that have these frameworks say how much such means vary.
             counted = [{*self.counted(name)} for name in names]
             have = [i for i, of in enumerate(counted) if {*frameworks} <= of]
-            every = [self._blocks(names[i], frameworks) for i in have]
-            whole = [{s: f for s, f in of.items() if f == frameworks} for of in every]
-            by_every, by_whole = (
-                all_pairs(
-                    [[*self._means(names[i], of).values()] for i, of in zip(have, b, strict=True)],
-                    scale="ratio",
-                )
-                for b in (every, whole)
-            )
+            means = [self._over_twins(names[i], frameworks) for i in have]
+            tests = all_pairs([m.values if m else () for m in means], scale="ratio")
             places = {i: place for place, i in enumerate(have)}
             for (a, b), both in shared.items():
                 if both == frameworks:
-                    i, j = places[a], places[b]
-                    found.take(by_every if every[i] == every[j] else by_whole, (i, j), (a, b))
+                    found.take(tests, (places[a], places[b]), (a, b))
         return found
 
     def _shared_frameworks(self, recipes: Sequence[str]) -> dict[tuple[int, int], tuple[str, ...]]:
@@ -403,7 +377,13 @@ def _variances(values: Iterable[_Floats]) -> _Floats:
     return np.array([sample_variance(x) for x in values])
 
 
-def _common_seeds(values: Sequence[Mapping[int, object]]) -> list[int]:
+def _geometric_means(values: Sequence[Mapping[int, float]]) -> SeedValues | None:
+    """Return the geometric mean over positive values for each seed that all have."""
+    seeds = _common_seeds(values) if values else []
+    return SeedValues.by({s: geometric_mean(by_seed[s] for by_seed in values) for s in seeds})
+
+
+def _common_seeds(values: Sequence[Mapping[int, float]]) -> list[int]:
     return sorted(set.intersection(*map(set, values)))
 
 

@@ -74,6 +74,11 @@ class RankedGroup:
         """Return whether one is clearly better than another."""
         return bool(self._clear[self._position[better], self._position[worse]])
 
+    def alike(self, a: str, b: str) -> bool:
+        """Return whether two were compared, and neither is clearly above or below the other."""
+        i, j = self._place[a], self._place[b]
+        return bool(np.isfinite(self._pairs.estimates[i, j]) and self._pairs.p[i, j] >= 1 - LEVEL)
+
     @cached_property
     def equals(self) -> list[str]:
         """Labels with enough seeds that cannot be distinguished from the best."""

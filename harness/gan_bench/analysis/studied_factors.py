@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
+from statistics import geometric_mean
 
 from gan_bench.analysis.factors import Factors, TwinDifference
 from gan_bench.analysis.pairs import Pairs
-from gan_bench.analysis.statistics import Difference, Ratio, holm
+from gan_bench.analysis.statistics import Difference, Ratio, SeedValues, holm
 from gan_bench.analysis.studied_speed import RankedSpeed, ratio_of
 from gan_bench.analysis.summary import Row
 from gan_bench.analysis.turns import Contrast
@@ -60,6 +61,16 @@ class StudiedFactors(Factors):
             if found := ratio_of(self._contrast(weights), self._fewest_turns(weights)):
                 effects[name] = found
         return effects
+
+    def counted(self, recipe: str) -> tuple[str, ...]:
+        """Return the frameworks over which a recipe's mean is taken: twins need share no repeat."""
+        return self.twins(recipe)
+
+    def _over_twins(self, recipe: str, frameworks: Iterable[str]) -> SeedValues | None:
+        # The values are free of their repeats, so those of any turns make a mean.
+        turns = zip(*(self.values[recipe, f].values for f in frameworks), strict=False)
+        found = SeedValues.of(geometric_mean(values) for values in turns)
+        return replace(found, of_each="repeat") if found else None
 
     def _recipe_pairs(self, recipes: Iterable[str]) -> Pairs:
         names = list(recipes)

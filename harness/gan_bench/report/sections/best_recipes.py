@@ -30,9 +30,9 @@ class BestRecipes:
 def best_recipes(rows: Sequence[Row], found: Certain, *, busy: bool = False) -> BestRecipes | None:
     """Return the best recipes of a group, by a measure that other load may have changed (``busy``).
 
-    None if there are no twins or no second recipe, if too few seeds or other load leave nothing
-    certain of recipes, or if the best implementation is of none of the best recipes: a twin of it
-    is so much worse that the recipe says too little of what to use.
+    None if there are no twins or no second recipe; if too few seeds or other load leave nothing
+    certain of recipes; or if the recipe says too little of what to use: the best implementation is
+    of another recipe or of none, or those of a recipe are all clearly worse than others.
     """
     recipes, implementations = found.recipes, found.implementations
     if recipes is None:
@@ -41,34 +41,36 @@ def best_recipes(rows: Sequence[Row], found: Certain, *, busy: bool = False) -> 
     if badge in UNTESTED or recipes.best_is_short:
         return None
     leaders = leading(recipes, badge)
-    recipe_of = {row.label: recipe for (recipe, _), row in cells_of(rows).items()}
+    if not all(recipes.alike(recipes.best, other) for other in leaders[1:]):
+        return None  # no framework has both, or those that do contradict the order of the means
+    cells = cells_of(rows)
+    recipe_of = {row.label: recipe for (recipe, _), row in cells.items()}
     # Own loops are of no recipe; one that may be the best of all makes the recipes half an answer.
     outside = [label for label in implementations.unclear if label not in recipe_of]
     if recipe_of.get(implementations.best) not in leaders or outside:
         return None
-    worse = _clearly_worse_twins(rows, found)
-    counted = {cells_of(rows)[r, f].label for r in leaders for f in found.counted[r]}
-    kept = (label for label in implementations.labels if label in counted - worse)
-    return BestRecipes(recipes, found.counted, leaders, tuple(kept))
+    counted = {cells[r, f].label for r in leaders for f in found.counted[r]}
+    kept = tuple(
+        label
+        for label in implementations.labels
+        if label in counted - _clearly_worse_twins(cells, found)
+        and not any(implementations.clearly(other, label) for other in counted)
+    )
+    if {recipe_of[label] for label in kept} != {*leaders}:
+        return None
+    return BestRecipes(recipes, found.counted, leaders, kept)
 
 
-def _clearly_worse_twins(rows: Sequence[Row], found: Certain) -> set[str]:
-    """Return the labels that have a clearly better twin."""
-    cells = cells_of(rows)
+def _clearly_worse_twins(cells: Mapping[tuple[str, str], Row], found: Certain) -> set[str]:
+    """Return the labels that have a clearly better twin, of those over which means are taken."""
     sign = found.implementations.metric.sign
     worse = set()
     for twin in found.twins_told_apart:
-        lower, higher = (
-            (twin.to, twin.framework) if twin.ratio.estimate > 1 else (twin.framework, twin.to)
-        )
-        worse.add(cells[twin.recipe, higher if sign > 0 else lower].label)
-    for (recipe, _), row in cells.items():
-        twins = [other.label for (name, _), other in cells.items() if name == recipe]
-        ranked = found.implementations.spreads
-        if row.label in ranked and any(
-            found.implementations.clearly(twin, row.label) for twin in twins if twin in ranked
-        ):
-            worse.add(row.label)
+        if {twin.framework, twin.to} <= {*found.counted[twin.recipe]}:
+            lower, higher = twin.framework, twin.to
+            if twin.ratio.estimate > 1:
+                lower, higher = higher, lower
+            worse.add(cells[twin.recipe, higher if sign > 0 else lower].label)
     return worse
 
 

@@ -55,7 +55,8 @@ class Choice:
         in_brackets = f"({'; '.join(filter(None, (self.how, self.badge)))})"
         if not self.recipes:
             return f"{listed(self.leaders, NAMED, last='or')} {in_brackets}"
-        own = [f"{label} ({fid})" for label, fid in zip(self.leaders, self.figures, strict=True)]
+        pairs = zip(self.leaders, self.figures, strict=True)
+        own = [f"{label} ({value})" for label, value in pairs]
         recipes = listed(self.recipes, NAMED, last="or")
         return f"recipe {recipes} {in_brackets}, as {listed(own, NAMED, last='or')}"
 
@@ -153,10 +154,11 @@ def _not_ruled_out(group: Group, found: Choice, quality: RankedGroup, speed: Ran
         )
         if len(found.recipes) == 1:
             return chosen
+    best = "" if every[0] in left else "not distinguishable from the "
     return replace(
         chosen,
         badge=found.badge if found.recipes else f"no clear lead: {len(every)} not distinguishable",
-        how=f"{found.how}; of those not distinguishable then, no other is "
+        how=f"{best}{found.how}; of those not distinguishable then, no other is "
         + ("as good in final FID and speed" if len(left) == 1 else _NOT_RULED_OUT),
     )
 
@@ -174,11 +176,14 @@ def no_choice(group: Group, ranks: Standings) -> str:
         Unranked.SAW_REFERENCE: "Quality is not ranked, as all trained on the reference images",
         Unranked.NOT_SCORED: "Quality is not ranked, as nothing was scored",
     }[Unranked.of(group)]
-    if speed is None:
+    if ranks.in_speed is None or speed is None:
         return f"{why}."
     if len(speed.labels) == 1:
         return f"{why}, and only the speed of {speed.best} was measured."
-    return f"{why}; {speed.best} trains fastest ({certainty(speed, busy=ranks.busy)[1]})."
+    best = best_recipes(group.rows, ranks.in_speed, busy=ranks.busy)
+    fastest = f"the recipe {best.ranks.best}" if best else speed.best
+    badge = certainty(best.ranks if best else speed, busy=ranks.busy)[1]
+    return f"{why}; {fastest} trains fastest ({badge})."
 
 
 def more_seeds(chosen: Sequence[Choice]) -> str:
