@@ -7,6 +7,7 @@ import shutil
 import signal
 import threading
 import time
+from collections import Counter
 
 import psutil
 import pytest
@@ -42,8 +43,8 @@ def keeper(kept):
 
 def test_the_sources_come_first_and_every_seed_of_all_before_the_next():
     items = queue.planned()
-    assert len(items) == len(set(items)) == 111
-    sources, slow, own, papers = items[:55], items[55:66], items[66:76], items[76:]
+    assert len(items) == len(set(items)) == 119
+    sources, slow, own, papers = items[:63], items[63:74], items[74:84], items[84:]
     assert {item.images for item in own} == {480_000}
     assert {item.implementation for item in own} == {"torch-baseline", "torch-enhanced"}
     all_sources = (*queue.SOURCES, *queue.SLOW_SOURCES)
@@ -54,6 +55,10 @@ def test_the_sources_come_first_and_every_seed_of_all_before_the_next():
     ):
         assert {item.implementation.partition("-")[2] for item in part} == set(recipes)
         assert [item.seed for item in part] == sorted(item.seed for item in part)
+    assert Counter(item.implementation for item in sources if item.seed > 2) == {
+        **dict.fromkeys((f"torch-{recipe}" for recipe in queue.SOURCES), 2),
+        **dict.fromkeys((f"{f}-{recipe}" for f in ("keras", "jax") for recipe in queue.WIDE), 2),
+    }
     assert {item.implementation for item in items if item.seed == 0} == {
         *(f"{framework}-{recipe}" for framework in queue.SEEDS for recipe in all_sources),
         *(f"torch-{recipe}" for recipe in queue.PAPERS),
