@@ -200,7 +200,7 @@ def test_what_has_too_few_seeds_to_be_ruled_out_is_not_recommended(results, trai
 def curves(results):
     """Add three seeds with these FIDs at five points, of 600 steps that end after ``seconds``."""
 
-    def add(name, fids, seconds, **changes):
+    def add(name, fids, seconds, spread=0.01, **changes):
         for seed in range(3):
             steps = (0, 150, 300, 450, 600)
             spec = run_spec(name, seed, evaluation_steps=steps, **changes)
@@ -209,7 +209,7 @@ def curves(results):
                 {"step": s, "images": s * spec.images_per_step, "train_s": end * s / 600}
                 for s in steps
             ]
-            own = {step: fid + seed / 100 for step, fid in zip(steps, fids, strict=True)}
+            own = {step: fid + spread * seed for step, fid in zip(steps, fids, strict=True)}
             add_run(
                 results,
                 spec,
@@ -276,17 +276,17 @@ def test_for_speed_and_for_both_the_recipe_is_named_whose_twins_are_alike(result
     found = Answer(results)
     assert found.words["quality"].startswith("recipe b (lowest final FID of 3 recipes, mean 8.0")
     assert found.words["speed"] == (
-        "recipe a (fastest of 3 recipes, mean 536 images/s; clear lead), as keras-a (600) or "
+        "recipe a (fastest of 3 recipes, mean 600 images/s; clear lead), as keras-a (600) or "
         "torch-a (600)"
     )
     assert found.words["both"].startswith("recipe a (lowest FID of 3 recipes after 1 min 40 s, ")
     assert found.words["both"].endswith("; clear lead), as keras-a (10.0) or torch-a (10.0)")
     verdict = found.verdicts["Speed"]
-    assert (verdict.recipes, verdict.figure) == (("a",), "536 images/s")
+    assert (verdict.recipes, verdict.figure) == (("a",), "600 images/s")
     assert verdict.sentence.startswith(
-        "The recipe a trains fastest of 3 recipes: 536 images/s (geometric mean over jax, keras "
-        "and torch; mean of 3 seeds, 536 to 536); it is clearly faster than c (268), by a factor "
-        "of 2.0 (95 % interval "
+        "The recipe a trains fastest of 3 recipes: 600 images/s (geometric mean over keras and "
+        "torch; mean of 3 seeds, 600 to 600); it is clearly faster than c (300), by a factor of "
+        "2.0 (95 % interval "
     )
     verdict = found.verdicts["Quality at equal time"]
     assert verdict.recipes == ("a",)
@@ -340,8 +340,76 @@ def test_a_new_twin_that_leads_with_two_seeds_leaves_the_recipe_to_nobody(result
     train("jax-a", FIDS[:2], speed=600)
     after = Answer(results)
     assert before.recipes == ("a",) and set(before.leaders) == {"torch-a", "keras-a"}
-    assert after.verdicts["Speed"].leaders and after.choices["speed"].leaders
-    assert "not certain yet (clear lead)" not in after.words.values()
+    speed = after.choices["speed"]
+    assert (speed.recipes, speed.leaders) == ((), after.verdicts["Speed"].leaders)
+    assert speed.leaders[0] == "jax-a"
+
+
+def test_a_recipe_that_leads_in_a_framework_that_is_not_named_does_not_lead(results, train):
+    """`a` and `b` are alike in torch, and `a` is twice as fast in jax, where both are slow."""
+    for name, speed in (("torch-a", 600), ("torch-b", 600.01), ("jax-a", 300), ("jax-b", 150)):
+        train(name, FIDS, speed=speed)
+    for framework in ("torch", "jax"):
+        train(f"{framework}-c", FIDS, speed=20)
+    found = Answer(results)
+    assert found.ranks.in_speed.recipes.clearly("a", "b")
+    speed = found.choices["speed"]
+    assert (speed.recipes, set(speed.leaders)) == ((), {"torch-a", "torch-b"})
+    assert speed.badge == "no clear lead: 2 not distinguishable"
+
+
+def test_the_mean_is_over_the_frameworks_of_what_is_named(results, train):
+    for name, speed in (("torch-a", 600), ("keras-a", 600), ("jax-a", 300)):
+        train(name, FIDS, speed=speed)
+    for framework in ("torch", "keras", "jax"):
+        train(f"{framework}-b", FIDS, speed=100)
+    found = Answer(results)
+    assert found.words["speed"] == (
+        "recipe a (fastest of 2 recipes, mean 601 images/s; clear lead), as keras-a (601) or "
+        "torch-a (601)"
+    )
+    assert "(geometric mean over keras and torch; " in found.verdicts["Speed"].sentence
+
+
+def test_one_that_may_be_the_best_in_another_framework_is_not_passed_over(results, train):
+    """`a` leads clearly in torch, its only framework, but keras-b is as good as torch-a."""
+    for name, fid in (("torch-a", 10.0), ("torch-b", 40.0), ("keras-b", 10.03), ("torch-c", 60.0)):
+        train(name, [fid * x for x in (0.97, 1.0, 1.03)])
+    quality = Answer(results).choices["quality"]
+    assert (quality.recipes, set(quality.leaders)) == ((), {"torch-a", "keras-b"})
+
+
+def test_what_another_recipe_clearly_beats_is_not_named(results, train):
+    train("torch-a", [1.0, 5.0, 9.0])
+    train("keras-a", [10.0, 10.1, 10.2])
+    train("keras-b", [9.0, 9.1, 9.2])
+    train("torch-b", [400.0, 401.0, 402.0])
+    found = Answer(results)
+    assert found.ranks.quality.clearly("keras-b", "keras-a")
+    assert found.choices["quality"].recipes == ()
+
+
+def test_a_tie_of_recipes_says_in_what_framework_it_is(results, train):
+    for name, fid in (("torch-a", 10.0), ("torch-b", 10.02), ("jax-b", 100.0), ("jax-c", 99.0)):
+        train(name, [fid * x for x in (0.97, 1.0, 1.03)])
+    train("torch-c", [90.0, 91.0, 92.0])
+    found = Answer(results)
+    sentence = found.verdicts[QUALITY].sentence
+    assert found.choices["quality"].recipes == ("a", "b")
+    assert "cannot be distinguished from b (10.0)" in sentence
+
+
+def test_for_both_the_lowest_fid_is_not_said_of_another_recipe(results, curves):
+    """At equal time `a` has the lowest mean and torch-b the lowest FID; `a` is slower at last."""
+    for framework, a, b in (("torch", 10.0, 9.9), ("keras", 10.0, 10.5)):
+        curves(f"{framework}-a", (80, a, a, a, a), 400.0, spread=0.5)
+        curves(f"{framework}-b", (80, 50, 30, 20, b), 100.0, spread=0.5)
+        curves(f"{framework}-c", (80, 70, 60, 50, 40), 300.0, spread=0.5)
+    found = Answer(results)
+    verdict, both = found.verdicts["Quality at equal time"], found.choices["both"]
+    assert verdict.recipes == ("a", "b") and verdict.leaders[0] == "torch-b"
+    assert both.recipes == ("b",)
+    assert both.how.startswith("not distinguishable from the lowest FID of 3 recipes after ")
 
 
 def test_for_both_the_lowest_fid_is_not_said_of_another(results, curves):

@@ -177,6 +177,18 @@ def test_the_recipes_are_in_tiers_that_twins_share(product, read):
     )
 
 
+def test_recipes_that_were_not_compared_are_not_called_alike(product, read):
+    """They share no framework, or are in another order in the one that they share."""
+    product({"dcgan": 5.0}, {"torch": 1.0, "keras": 1.01})
+    product({"decay": 50.0}, {"jax": 1.0})
+    first, second, *_ = read().sentences
+    assert first == "dcgan has the lowest FID of 2 recipes."
+    assert second == (
+        "Nothing is certain of decay: too few seeds, no framework in common with dcgan, or another "
+        "order in those in common."
+    )
+
+
 def test_two_seeds_put_no_recipe_first(product, read):
     product({"dcgan": 10.0, "decay": 40.0}, {"torch": 1.0, "keras": 1.5}, seeds=(1.0, 1.02))
     assert not [text for text in read().sentences if "lowest FID" in text]

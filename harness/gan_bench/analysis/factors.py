@@ -8,11 +8,12 @@ each seed, and frameworks by the ratio of two twins with one seed.
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from statistics import geometric_mean
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +64,14 @@ class Factors:
             list(dict.fromkeys(recipe for recipe, _ in cells)),
             sorted({framework for _, framework in cells}),
             looks,
+        )
+
+    def within(self, frameworks: Collection[str]) -> Self:
+        """Return the same of these frameworks alone."""
+        return replace(
+            self,
+            values={key: values for key, values in self.values.items() if key[1] in frameworks},
+            frameworks=[f for f in self.frameworks if f in frameworks],
         )
 
     def twins(self, recipe: str) -> tuple[str, ...]:
@@ -282,8 +291,8 @@ class Certain:
     twins: tuple[TwinDifference, ...]
     implementations: RankedGroup
     """All of them, and every pair of them."""
-    counted: Mapping[str, tuple[str, ...]]
-    """The frameworks over which each recipe's mean is taken: `Factors.counted`."""
+    factors: Factors
+    """What recipes, frameworks and twins are compared by."""
 
     @property
     def best_recipes(self) -> list[str]:
@@ -322,7 +331,7 @@ def certain_of(factors: Factors, implementations: RankedGroup) -> Certain:
         factors.ranked_frameworks,
         factors.twins_apart,
         implementations,
-        {recipe: factors.counted(recipe) for recipe in factors.recipes},
+        factors,
     )
 
 

@@ -67,10 +67,19 @@ class StudiedFactors(Factors):
         return self.twins(recipe)
 
     def _over_twins(self, recipe: str, frameworks: Iterable[str]) -> SeedValues | None:
-        # The values are free of their repeats, so those of any turns make a mean.
-        turns = zip(*(self.values[recipe, f].values for f in frameworks), strict=False)
-        found = SeedValues.of(geometric_mean(values) for values in turns)
-        return replace(found, of_each="repeat") if found else None
+        """Return as many values as the twin with fewest turns has, around the mean of the study.
+
+        The values are free of their repeats, so the spread may be that of any turns.
+        """
+        names = list(frameworks)
+        rows = [self.study.by_label[self.labels[recipe, f]].images_per_s for f in names]
+        levels = [level for level in rows if level is not None]
+        if not levels:
+            return None
+        turns = zip(*(self.values[recipe, f].values for f in names), strict=False)
+        means = [geometric_mean(values) for values in turns]
+        level = geometric_mean(levels) / geometric_mean(means)
+        return SeedValues(tuple(level * mean for mean in means), of_each="repeat")
 
     def _recipe_pairs(self, recipes: Iterable[str]) -> Pairs:
         names = list(recipes)

@@ -258,7 +258,7 @@ def _verdict(
     clear = [label for label in others if label not in (*ranks.equals, *ranks.unknown)]
     parts = [opening]
     if ranks.equals:
-        named = [f"{label} ({_short(ranks.spreads[label])})" for label in ranks.equals]
+        named = [f"{x} ({_short(ranks.spreads[x])}){where(x)}" for x in ranks.equals]
         parts[0] += f", but cannot be distinguished from {listed(named, NAMED)}"
     if clear:
         parts.append(_against(ranks, clear[0], where(clear[0])))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from gan_bench.analysis.factors import Certain, cells_of, most_seeds
+from gan_bench.analysis.factors import Certain, Factors, cells_of, most_seeds
 from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.statistics import FEWEST_SEEDS, Difference, p_value
 from gan_bench.analysis.summary import Row
@@ -25,16 +25,35 @@ class BestRecipes:
     implementations: tuple[str, ...]
     """Labels of theirs, the best first, without those that have a clearly better twin, or too few
     seeds to count."""
+    within: frozenset[str]
+    """The frameworks of these implementations."""
 
 
 def best_recipes(rows: Sequence[Row], found: Certain, *, busy: bool = False) -> BestRecipes | None:
     """Return the best recipes of a group, by a measure that other load may have changed (``busy``).
 
     None if there are no twins or no second recipe; if too few seeds or other load leave nothing
-    certain of recipes; or if the recipe says too little of what to use: the best implementation is
-    of another recipe or of none, or those of a recipe are all clearly worse than others.
+    certain of recipes; or if recipes say too little of what to use:
+
+    - the best implementation is of another recipe or of none, or has too few seeds to count;
+    - all implementations of a leading recipe are clearly worse than others;
+    - the recipes do not lead over the frameworks of the implementations to use alone;
+    - an implementation that may be the best is of another recipe and in another framework.
     """
-    recipes, implementations = found.recipes, found.implementations
+    if found.recipes is None:
+        return None
+    best = _best(rows, found, found.factors, busy=busy)
+    if best is None or best.within == {*found.factors.frameworks}:
+        return best
+    again = _best(rows, found, found.factors.within(best.within), busy=busy)
+    same = again and {*again.leaders} == {*best.leaders} and again.within == best.within
+    return again if same else None
+
+
+def _best(
+    rows: Sequence[Row], found: Certain, factors: Factors, *, busy: bool
+) -> BestRecipes | None:
+    recipes, implementations = factors.ranked_recipes, found.implementations
     if recipes is None:
         return None
     badge = certainty(recipes, busy=busy)[1]
@@ -44,33 +63,43 @@ def best_recipes(rows: Sequence[Row], found: Certain, *, busy: bool = False) -> 
     if not all(recipes.alike(recipes.best, other) for other in leaders[1:]):
         return None  # no framework has both, or those that do contradict the order of the means
     cells = cells_of(rows)
-    recipe_of = {row.label: recipe for (recipe, _), row in cells.items()}
+    of_label = {row.label: key for key, row in cells.items()}
     # Own loops are of no recipe; one that may be the best of all makes the recipes half an answer.
-    outside = [label for label in implementations.unclear if label not in recipe_of]
-    if recipe_of.get(implementations.best) not in leaders or outside:
+    if any(label not in of_label for label in (implementations.best, *implementations.unclear)):
         return None
-    counted = {cells[r, f].label for r in leaders for f in found.counted[r]}
+    counted = {recipe: factors.counted(recipe) for recipe in factors.recipes}
+    of_leaders = {cells[recipe, f].label for recipe in leaders for f in counted[recipe]}
+    worse = _clearly_worse_twins(cells, found, counted)
     kept = tuple(
         label
         for label in implementations.labels
-        if label in counted - _clearly_worse_twins(cells, found)
-        and not any(implementations.clearly(other, label) for other in counted)
+        if label in of_leaders - worse
+        and not any(implementations.clearly(other, label) for other in implementations.labels)
     )
-    if {recipe_of[label] for label in kept} != {*leaders}:
+    within = frozenset(of_label[label][1] for label in kept)
+    elsewhere = [
+        label
+        for label in implementations.unclear
+        if of_label[label][0] not in leaders and of_label[label][1] not in within
+    ]
+    every_recipe = {of_label[label][0] for label in kept} == {*leaders}
+    if implementations.best not in kept or not every_recipe or elsewhere:
         return None
-    return BestRecipes(recipes, found.counted, leaders, kept)
+    return BestRecipes(recipes, counted, leaders, kept, within)
 
 
-def _clearly_worse_twins(cells: Mapping[tuple[str, str], Row], found: Certain) -> set[str]:
+def _clearly_worse_twins(
+    cells: Mapping[tuple[str, str], Row], found: Certain, counted: Mapping[str, tuple[str, ...]]
+) -> set[str]:
     """Return the labels that have a clearly better twin, of those over which means are taken."""
-    sign = found.implementations.metric.sign
     worse = set()
     for twin in found.twins_told_apart:
-        if {twin.framework, twin.to} <= {*found.counted[twin.recipe]}:
+        if {twin.framework, twin.to} <= {*counted[twin.recipe]}:
             lower, higher = twin.framework, twin.to
             if twin.ratio.estimate > 1:
                 lower, higher = higher, lower
-            worse.add(cells[twin.recipe, higher if sign > 0 else lower].label)
+            lower_is_better = found.implementations.metric.sign > 0
+            worse.add(cells[twin.recipe, higher if lower_is_better else lower].label)
     return worse
 
 
@@ -93,8 +122,8 @@ def framework_sentence(found: Certain) -> str:
         # The differences from the best say most.
         shown = {pair: clear[pair] for pair in clear if pair[0] == ranks.best} or clear
         said = [
-            f"FIDs with {worse} are {factor(ratio.estimate)} ({_interval(ratio)}) times those with "
-            f"{better}"
+            f"FIDs with {worse} are on average {factor(ratio.estimate)} ({_interval(ratio)}) times "
+            f"those with {better}"
             for (better, worse), ratio in shown.items()
         ]
         open_ = f"; {ranks.best} is not told apart from {listed(ranks.unclear, NAMED)}"

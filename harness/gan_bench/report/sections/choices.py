@@ -154,7 +154,8 @@ def _not_ruled_out(group: Group, found: Choice, quality: RankedGroup, speed: Ran
         )
         if len(found.recipes) == 1:
             return chosen
-    best = "" if every[0] in left else "not distinguishable from the "
+    lowest = found.recipes[0] in chosen.recipes if found.recipes else every[0] in left
+    best = "" if lowest else "not distinguishable from the "
     return replace(
         chosen,
         badge=found.badge if found.recipes else f"no clear lead: {len(every)} not distinguishable",

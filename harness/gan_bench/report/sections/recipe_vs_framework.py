@@ -174,10 +174,18 @@ def _recipe_tiers(measure: Measure) -> Iterator[str]:
         return
     word = "highest" if ranks.metric.higher_is_better else "lowest"
     best = f"{ranks.best} has the {word} {measure.noun} of {many(len(ranks.labels), 'recipe')}"
-    if ranks.unclear:
-        yield f"{best}, but cannot be distinguished from {listed(ranks.unclear, _NAMED)}."
-    else:
-        yield f"{best}, and the lead is clear."
+    alike = [recipe for recipe in ranks.equals if ranks.alike(ranks.best, recipe)]
+    others = [recipe for recipe in ranks.unclear if recipe not in alike]
+    if alike:
+        best = f"{best}, but cannot be distinguished from {listed(alike, _NAMED)}"
+    elif not others:
+        best = f"{best}, and the lead is clear"
+    yield f"{best}."
+    if others:
+        yield (
+            f"Nothing is certain of {listed(others, _NAMED)}: too few seeds, no framework in "
+            f"common with {ranks.best}, or another order in those in common."
+        )
     if 1 < len(ranks.tiers) < len(ranks.labels) or len(ranks.tiers) > 2:
         tiers = "; ".join(listed(tier) for tier in ranks.tiers)
         yield (
