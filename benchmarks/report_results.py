@@ -129,10 +129,9 @@ def make_results(
     *,
     runs: int | None = None,
     failures: bool = True,
-    parity: bool = True,
     pictured_seeds: int = PICTURED_SEEDS,
 ) -> Path:
-    """Write a results folder and return its path.
+    """Write a results folder, with certificates for all recipes but the last; return its path.
 
     Parameters
     ----------
@@ -146,8 +145,6 @@ def make_results(
     failures
         If true, two runs failed: the last seed of the last implementation diverged, and that of the
         implementation before it raised an error.
-    parity
-        If true, there are certificates for all recipes but the last.
     pictured_seeds
         Number of seeds with sample grids of their own.
     """
@@ -162,7 +159,7 @@ def make_results(
         for seed in range(seeds)
         for index, description in enumerate(described)
     }
-    certificates = writer.certify(described, specs) if parity else {}
+    certificates = writer.certify(described, specs)
     failed = {
         (implementations - 1, seeds - 1): "diverged",
         (implementations - 2, seeds - 1): "error",

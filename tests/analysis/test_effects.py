@@ -10,15 +10,10 @@ from gan_bench.analysis.statistics import SeedValues, paired_ratio
 from gan_bench.analysis.summary import summarise
 from gan_bench.plan import Budget
 from gan_bench.results.load import load_results
-from report_folder import MACHINE, add_run, empty_results, run_spec, scores_of
+from report_folder import MACHINE, add_run, run_spec, scores_of
 
 DEFAULTS = {"batch_size": 100, "discriminator_steps": 1, "generator_steps": 3, "beta1": 0.5}
 NAME = "torch-dcgan-3g"
-
-
-@pytest.fixture
-def results(tmp_path):
-    return empty_results(tmp_path / "results")
 
 
 @pytest.fixture

@@ -232,7 +232,7 @@ def test_what_is_certain_is_said_of_recipes_frameworks_and_implementations(group
     values = simulated({"dcgan": 10, "decay": 40}, {"keras": 1.5, "torch": 1}, spread=0.02)
     rows = group(values).rows
     found = certain(rows, {row.label: row.fid for row in rows}, FID)
-    assert found.best_recipes == ["dcgan"]
+    assert (found.recipes.best, found.recipes.unclear) == ("dcgan", [])
     assert (found.frameworks.best, found.frameworks.unclear) == ("torch", [])
     assert [twin.recipe for twin in found.twins_told_apart] == ["dcgan", "decay"]
     assert found.implementations.best == "torch-dcgan"
@@ -243,5 +243,4 @@ def test_without_twins_only_the_implementations_are_ranked(group):
     rows = group(values).rows
     found = certain(rows, {row.label: row.fid for row in rows}, FID)
     assert (found.recipes, found.frameworks, found.twins) == (None, None, ())
-    assert found.best_recipes == []
     assert found.implementations.labels[0] == "torch-dcgan"

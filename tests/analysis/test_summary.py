@@ -27,7 +27,6 @@ from report_folder import (
     MACHINE,
     add_plan,
     add_run,
-    empty_results,
     protocol,
     quick_spec,
     run_spec,
@@ -37,11 +36,6 @@ from report_folder import (
 KEPT = ROOT / "results" / "reference"
 GPU = MACHINE.model_copy(update={"gpus": ("GPU A", "GPU B")})
 OTHER = MACHINE.model_copy(update={"cpu": "Model Y"})
-
-
-@pytest.fixture
-def results(tmp_path):
-    return empty_results(tmp_path / "results")
 
 
 @pytest.fixture

@@ -18,11 +18,6 @@ POINTS = (0, 150, 300, 450, 600)
 
 
 @pytest.fixture
-def results(tmp_path):
-    return empty_results(tmp_path / "results")
-
-
-@pytest.fixture
 def curve(results):
     """Add a run with these FIDs at the five points; its training ends after ``seconds``."""
 

@@ -13,12 +13,9 @@ from gan_bench_recipes.augment import Augment
 from gan_bench_recipes.conditional import Conditional
 from gan_bench_recipes.dcgan import Dcgan
 from gan_bench_recipes.sngan import Sngan
+from recipes import EACH_FRAMEWORK
 
 IMAGES, LABELS = np.zeros((8, 28, 28, 1), np.uint8), np.arange(8, dtype=np.int64)
-FRAMEWORKS = [
-    pytest.param(name, marks=[getattr(pytest.mark, name), pytest.mark.process])  # for the import
-    for name in ("torch", "keras", "jax")
-]
 
 
 def trainer_of(name, recipe):
@@ -84,7 +81,7 @@ def test_the_cost_of_labels_is_worked_out_by_hand():
     assert parameters["discriminator"] == before["discriminator"] - units + 128 + 10 * 128
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("framework", EACH_FRAMEWORK)
 @pytest.mark.parametrize("recipe", [Augment, Conditional])
 def test_every_framework_counts_the_recipes_parameters_and_multiply_adds(framework, recipe):
     recipe = recipe().smaller()

@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 
 from gan_bench_recipes import augmentation as reference
+from recipes import EACH_FRAMEWORK
 
-FRAMEWORKS = [
-    pytest.param(name, marks=[getattr(pytest.mark, name), pytest.mark.process])  # for the import
-    for name in ("torch", "keras", "jax")
-]
 SHARES = (0, 0.125, 0.3, 0.5, 1)
 AT_THE_ENDS = [0, 1 - 2.0**-24]
 """The smallest and the largest number that a draw in [0, 1) has."""
@@ -79,7 +76,7 @@ class Jax:
         return map(np.asarray, both(images))
 
 
-@pytest.fixture(params=FRAMEWORKS)
+@pytest.fixture(params=EACH_FRAMEWORK)
 def framework(request):
     adapter = {"torch": Torch, "keras": Keras, "jax": Jax}[request.param]()
     adapter.module = importlib.import_module(f"gan_bench_{request.param}.augmentation")

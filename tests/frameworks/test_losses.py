@@ -12,6 +12,7 @@ from gan_bench.recipe import Draw
 from gan_bench_recipes import losses as reference
 from gan_bench_recipes.dcgan_3g import Dcgan3g
 from gan_bench_recipes.layers import Constant, Convolution, Dense, Network, Reshape
+from recipes import EACH_FRAMEWORK
 
 LN3 = log(3)  # sigmoid(ln 3) = 3/4
 # Function, logits, its other argument; value, and gradient with respect to the logits.
@@ -26,10 +27,6 @@ BY_HAND = [
     ("wasserstein", [1, 2, 6], True, -3, [-1 / 3] * 3),
     ("wasserstein", [1, 2, 6], False, 3, [1 / 3] * 3),
     ("relativistic", [LN3, 0], [0, LN3], log(16 / 3) / 2, [-1 / 8, -3 / 8]),
-]
-FRAMEWORKS = [
-    pytest.param(name, marks=[getattr(pytest.mark, name), pytest.mark.process])  # for the import
-    for name in ("torch", "keras", "jax")
 ]
 IMAGE = (3, 2, 1)
 
@@ -125,7 +122,7 @@ class Jax:
 ADAPTERS = {"torch": Torch, "keras": Keras, "jax": Jax}
 
 
-@pytest.fixture(params=FRAMEWORKS)
+@pytest.fixture(params=EACH_FRAMEWORK)
 def framework(request):
     return ADAPTERS[request.param]()
 

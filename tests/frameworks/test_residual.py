@@ -13,11 +13,7 @@ from gan_bench.testing.checks_training import every_real_batch
 from gan_bench.testing.trainer_pool import TrainerPool
 from gan_bench_recipes.r3gan import R3gan
 from gan_bench_recipes.resnet import Resnet
-
-FRAMEWORKS = [
-    pytest.param(name, marks=[getattr(pytest.mark, name), pytest.mark.process])  # for the import
-    for name in ("torch", "keras", "jax")
-]
+from recipes import EACH_FRAMEWORK
 
 
 def drawn(*shape, seed=0):
@@ -189,7 +185,7 @@ class Jax:
 ADAPTERS = {"torch": Torch, "keras": Keras, "jax": Jax}
 
 
-@pytest.fixture(params=FRAMEWORKS)
+@pytest.fixture(params=EACH_FRAMEWORK)
 def framework(request):
     return ADAPTERS[request.param]()
 

@@ -9,7 +9,7 @@ from gan_bench.report.sections.answer import answer
 from gan_bench.report.sections.choices import choices, more_seeds, no_choice
 from gan_bench.report.sections.standings import standings
 from gan_bench.results.load import load_results
-from report_folder import add_run, empty_results, quick_spec, run_spec, scores_of
+from report_folder import add_run, quick_spec, run_spec, scores_of
 
 BOTH = ("train", "test")
 QUALITY = "Quality at equal images"
@@ -34,11 +34,6 @@ class Answer:
     def words(self):
         """What to use for each purpose, in words."""
         return {purpose: one.in_words for purpose, one in self.choices.items()}
-
-
-@pytest.fixture
-def results(tmp_path):
-    return empty_results(tmp_path / "results")
 
 
 @pytest.fixture

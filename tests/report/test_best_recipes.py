@@ -12,14 +12,9 @@ from gan_bench.report.sections.choices import choices
 from gan_bench.report.sections.recipe_vs_framework import crossed
 from gan_bench.report.sections.standings import standings
 from gan_bench.results.load import load_results
-from report_folder import add_run, empty_results, run_spec, scores_of
+from report_folder import add_run, run_spec, scores_of
 
 NOISE = (0.97, 1.0, 1.03, 0.99, 1.01)
-
-
-@pytest.fixture
-def results(tmp_path):
-    return empty_results(tmp_path / "results")
 
 
 @pytest.fixture

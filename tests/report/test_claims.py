@@ -31,7 +31,6 @@ from recipes import SOURCES
 from report_folder import (
     add_plan,
     add_run,
-    empty_results,
     protocol,
     quick_spec,
     run_spec,
@@ -53,11 +52,6 @@ than = "baseline"
 measure = "fid"
 direction = "lower"
 """
-
-
-@pytest.fixture
-def results(tmp_path):
-    return empty_results(tmp_path / "results")
 
 
 @pytest.fixture

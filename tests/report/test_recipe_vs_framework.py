@@ -6,18 +6,13 @@ from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
 from gan_bench.report.sections.recipe_vs_framework import UNCERTIFIED, crossed
 from gan_bench.results.load import load_results
-from report_folder import add_run, empty_results, quick_spec, run_spec, scores_of
+from report_folder import add_run, quick_spec, run_spec, scores_of
 
 SEEDS = (0.98, 1.0, 1.02)
 
 
 def by_name(table):
     return {name: tuple(cells) for name, *cells in table.rows}
-
-
-@pytest.fixture
-def results(tmp_path):
-    return empty_results(tmp_path / "results")
 
 
 @pytest.fixture

@@ -90,11 +90,6 @@ class Report:
 
 
 @pytest.fixture
-def results(tmp_path):
-    return empty_results(tmp_path / "results")
-
-
-@pytest.fixture
 def report(results):
     return lambda **options: Report(results, **options)
 

@@ -19,7 +19,6 @@ from gan_bench.scoring.snapshots import grid, write_grid
 from report_folder import (
     add_plan,
     add_run,
-    empty_results,
     protocol,
     quick_spec,
     run_spec,
@@ -27,11 +26,6 @@ from report_folder import (
 )
 
 KEPT = (0, 300, 600)
-
-
-@pytest.fixture
-def results(tmp_path):
-    return empty_results(tmp_path / "results")
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from report_folder import add_run, empty_results, run_spec, scores_of, some_loss
 
 RUN = run_spec().run_id
 RECORD = f"runs/{RUN}/record.json"
-NOT_UTF_8 = "runs/a/record.json"
 
 
 @pytest.fixture

@@ -295,11 +295,6 @@ class Certain:
     """What recipes, frameworks and twins are compared by."""
 
     @property
-    def best_recipes(self) -> list[str]:
-        """The best recipe, and those that are not told apart from it."""
-        return [self.recipes.best, *self.recipes.unclear] if self.recipes else []
-
-    @property
     def twins_told_apart(self) -> list[TwinDifference]:
         """The pairs of twins that are clearly different."""
         return [twin for twin in self.twins if twin.ratio.clear]
