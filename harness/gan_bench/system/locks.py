@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -40,6 +41,7 @@ def _held(path: Path, command: str, *, wait_s: float, busy: str) -> Iterator[Non
 
     ``busy`` is the error message, with a ``{holder}``, if another process holds it.
     """
+    path.parent.mkdir(exist_ok=True)
     holder_file = path.with_suffix(".holder.json")
     # All users of the machine share the lock, so all may open the file.
     lock = FileLock(path, mode=0o666)
@@ -83,10 +85,9 @@ def device_lock(device: str, command: str, *, wait: bool) -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
 def run_lock(
     folder: Path, run_id: str, command: str, *, wait_s: float = RUN_LOCK_S
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Hold the lock on a run; several devices or machines may share its results folder.
 
     Raises
@@ -94,14 +95,11 @@ def run_lock(
     Busy
         Another gan-bench process holds it.
     """
-    folder.mkdir(exist_ok=True)
     busy = f"The run {run_id} is in use by {{holder}}; wait until it ends, and try again."
-    with _held(folder / f"{run_id}.lock", command, wait_s=wait_s, busy=busy):
-        yield
+    return _held(folder / f"{run_id}.lock", command, wait_s=wait_s, busy=busy)
 
 
-@contextlib.contextmanager
-def submission_lock(folder: Path, command: str) -> Iterator[None]:
+def submission_lock(folder: Path, command: str) -> AbstractContextManager[None]:
     """Let only one command at a time submit jobs: two would submit the same runs.
 
     Raises
@@ -109,14 +107,11 @@ def submission_lock(folder: Path, command: str) -> Iterator[None]:
     Busy
         Another gan-bench process is submitting jobs.
     """
-    folder.mkdir(exist_ok=True)
     busy = "Jobs of this results folder are being submitted by {holder}; try again later."
-    with _held(folder / "submission.lock", command, wait_s=RUN_LOCK_S, busy=busy):
-        yield
+    return _held(folder / "submission.lock", command, wait_s=RUN_LOCK_S, busy=busy)
 
 
-@contextlib.contextmanager
-def study_lock(folder: Path, study_id: str, command: str) -> Iterator[None]:
+def study_lock(folder: Path, study_id: str, command: str) -> AbstractContextManager[None]:
     """Let only one command at a time draw and train the trials of a study.
 
     Raises
@@ -124,10 +119,8 @@ def study_lock(folder: Path, study_id: str, command: str) -> Iterator[None]:
     Busy
         Another gan-bench process does so.
     """
-    folder.mkdir(exist_ok=True)
     busy = f"The study {study_id} is in use by {{holder}}; wait until it ends, and try again."
-    with _held(folder / f"{study_id}.lock", command, wait_s=RUN_LOCK_S, busy=busy):
-        yield
+    return _held(folder / f"{study_id}.lock", command, wait_s=RUN_LOCK_S, busy=busy)
 
 
 def is_held(folder: Path, run_id: str) -> bool:
