@@ -170,42 +170,37 @@ def _claim(
 
 
 def _needed_s(kept: Path, folder: Path) -> Callable[[Item], float]:
-    """Return what says how long a run takes: as its implementation took, else as its recipe did.
+    """Return what says how long a run takes: by an image of its implementation, else of its recipe.
+
+    A recipe that has no run takes as long as the slowest.
 
     The median of the folder's finished runs says how much slower than the fastest of the kept ones
     this machine is.
     """
-    fastest: dict[tuple[str, int], float] = {}
-    for key, took_s in _took(kept):
-        fastest[key] = min(fastest.get(key, took_s), took_s)
-    here = (run for path in folder.glob("*/runs") for run in _took(path.parent))
-    ratios = [took_s / fastest.get(key, took_s) for key, took_s in here]
+    fastest: dict[str, float] = {}
+    for name, each_s in _took_each(kept):
+        fastest[name] = min(fastest.get(name, each_s), each_s)
+    here = (run for path in folder.glob("*/runs") for run in _took_each(path.parent))
+    ratios = [each_s / fastest.get(name, each_s) for name, each_s in here]
     slower = statistics.median(ratios) if ratios else 1.0
 
     def needed_s(item: Item) -> float:
-        of_recipe = max(
-            (
-                took_s
-                for (name, images), took_s in fastest.items()
-                if (name.partition("-")[2], images) == (item.recipe, item.images)
-            ),
-            default=0,
-        )
-        took_s = fastest.get((item.implementation, item.images), of_recipe)
+        twins = [s for name, s in fastest.items() if name.partition("-")[2] == item.recipe]
+        each_s = fastest.get(item.implementation, max(twins or fastest.values(), default=0.0))
         recall_s = TO_SCORE_RECALL_S if item.recipe in RECALL_DURING_TRAINING else 0
-        return slower * (took_s + recall_s) + TO_SCORE_S
+        return slower * (each_s * item.images + recall_s) + TO_SCORE_S
 
     return needed_s
 
 
-def _took(results: Path) -> Iterator[tuple[tuple[str, int], float]]:
-    """Yield the implementation and the budget of each finished run, and its seconds."""
+def _took_each(results: Path) -> Iterator[tuple[str, float]]:
+    """Yield the implementation of each finished run, and its seconds for an image."""
     for folder in open_results(results, create=True).run_folders():
         record = Record.read(folder.record) if folder.record.exists() else None
         if record is not None and record.status == "ok":
             parts = (record.import_s, record.warmup_s, record.train_s, record.sample_s)
-            key = record.spec.implementation.name, record.spec.budget_images
-            yield key, sum(part or 0 for part in parts)
+            took_s = sum(part or 0 for part in parts)
+            yield record.spec.implementation.name, took_s / record.spec.budget_images
 
 
 def _make(item: Item, folder: Path, processor: int, end: float) -> int:

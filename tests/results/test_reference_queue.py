@@ -101,7 +101,12 @@ def test_a_run_takes_as_long_as_that_of_its_implementation_else_of_its_recipe(
     assert own >= runs[runs["implementation"] == "torch-dcgan"]["train_s"].min()
     longest = max(needed_s(queue.Item(f"{name}-dcgan", 7)) for name in ("torch", "keras"))
     assert needed_s(queue.Item("other-dcgan", 7)) == longest
-    assert needed_s(queue.Item("torch-unknown", 0)) == queue.TO_SCORE_S
+    every = {needed_s(queue.Item(name, 7)) for name in set(results.runs["implementation"])}
+    assert needed_s(queue.Item("torch-unknown", 0)) == max(every)
+    own_batches = needed_s(queue.Item("torch-baseline", 0, own_batches=True))
+    as_here = needed_s(queue.Item("torch-baseline", 0))
+    times = queue.OWN_BATCHES_IMAGES / images
+    assert own_batches - queue.TO_SCORE_S == pytest.approx(times * (as_here - queue.TO_SCORE_S))
 
 
 def test_a_workers_finished_runs_say_how_much_slower_its_machine_is(tmp_path, monkeypatch):
