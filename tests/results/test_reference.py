@@ -141,3 +141,8 @@ def test_the_next_runs_have_their_fid_from_ten_thousand_samples_at_every_point(c
     assert (fids.groupby("run_id")["step"].nunique() == 10).all()
     assert set(fids["n_fake"]) == set(fids["n_real"]) == {10_000}
     assert fids["value"].notna().all()
+
+
+def test_every_pair_of_twins_of_the_next_runs_has_a_certificate_that_passed(coming):
+    passed = {one.recipe for one in coming.certificates if one.passed}
+    assert passed == set(SOURCES) and len(coming.certificates) == 2 * len(SOURCES)
