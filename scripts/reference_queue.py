@@ -107,12 +107,10 @@ def _by_seed(recipes: Sequence[str], frameworks: Sequence[str]) -> list[Item]:
 
 def missing(kept: Path) -> list[Item]:
     """Return the runs that a results folder lacks, or has of another source, in their order."""
-    found = set()
-    for folder in open_results(kept, create=True).run_folders():
-        record = Record.read(folder.record) if folder.record.exists() else None
-        if record is not None and record.status == "ok":
-            spec = record.spec
-            found.add((spec.implementation.name, spec.seed, spec.source_sha256, spec.budget_images))
+    found = {
+        (spec.implementation.name, spec.seed, spec.source_sha256, spec.budget_images)
+        for spec in (record.spec for record in _finished(kept))
+    }
     known = registered()
     hashes = {name: source_sha256(known[name]) for name in {i.implementation for i in planned()}}
     return [
@@ -195,12 +193,17 @@ def _needed_s(kept: Path, folder: Path) -> Callable[[Item], float]:
 
 def _took_each(results: Path) -> Iterator[tuple[str, float]]:
     """Yield the implementation of each finished run, and its seconds for an image."""
+    for record in _finished(results):
+        parts = (record.import_s, record.warmup_s, record.train_s, record.sample_s)
+        took_s = sum(part or 0 for part in parts)
+        yield record.spec.implementation.name, took_s / record.spec.budget_images
+
+
+def _finished(results: Path) -> Iterator[Record]:
     for folder in open_results(results, create=True).run_folders():
         record = Record.read(folder.record) if folder.record.exists() else None
         if record is not None and record.status == "ok":
-            parts = (record.import_s, record.warmup_s, record.train_s, record.sample_s)
-            took_s = sum(part or 0 for part in parts)
-            yield record.spec.implementation.name, took_s / record.spec.budget_images
+            yield record
 
 
 def _make(item: Item, folder: Path, processor: int, end: float) -> int:

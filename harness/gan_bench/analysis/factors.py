@@ -284,15 +284,26 @@ class Certain:
     Each family of tests has its own correction for their number.
     """
 
-    recipes: RankedGroup | None
-    """None without at least two recipes of which one has twins."""
-    frameworks: RankedGroup | None
-    """None if no two frameworks share a recipe."""
-    twins: tuple[TwinDifference, ...]
+    factors: Factors
     implementations: RankedGroup
     """All of them, and every pair of them."""
-    factors: Factors
-    """What recipes, frameworks and twins are compared by."""
+
+    @property
+    def recipes(self) -> RankedGroup | None:
+        """The recipes; None without at least two of which one has twins."""
+        keys = self.factors.values.keys()
+        crossed = len({recipe for recipe, _ in keys}) < len(keys)
+        return self.factors.ranked_recipes if crossed else None
+
+    @property
+    def frameworks(self) -> RankedGroup | None:
+        """The frameworks; None if no two of them share a recipe."""
+        return self.factors.ranked_frameworks
+
+    @property
+    def twins(self) -> tuple[TwinDifference, ...]:
+        """Every pair of twins."""
+        return self.factors.twins_apart
 
     @property
     def twins_told_apart(self) -> list[TwinDifference]:
@@ -315,19 +326,7 @@ def certain(
         Of the group (`gan_bench.analysis.summary.Group.looks`), for quality.
     """
     factors = Factors.of(cells_of(rows), by_label, metric, looks)
-    return certain_of(factors, RankedGroup(by_label, metric, looks=looks))
-
-
-def certain_of(factors: Factors, implementations: RankedGroup) -> Certain:
-    """Return the same of factors, and of the ranking of the implementations."""
-    crossed = len({recipe for recipe, _ in factors.values}) < len(factors.values)
-    return Certain(
-        factors.ranked_recipes if crossed else None,
-        factors.ranked_frameworks,
-        factors.twins_apart,
-        implementations,
-        factors,
-    )
+    return Certain(factors, RankedGroup(by_label, metric, looks=looks))
 
 
 def cells_of(rows: Sequence[Row]) -> dict[tuple[str, str], Row]:

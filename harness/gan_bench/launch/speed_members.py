@@ -96,7 +96,8 @@ class Members:
     def fill(self, pending: Sequence[int], forecast: Callable[[float], bool]) -> list[int]:
         """Start processes for as many targets as fit into the memory; return the others.
 
-        ``forecast`` is told how many seconds the remaining starts will take, until it returns True.
+        ``forecast`` gets the seconds that the remaining starts will take. It is called before each
+        of them until it returns True.
         """
         largest, began, told = 0.0, time.monotonic(), False
         for number, place in enumerate(pending):

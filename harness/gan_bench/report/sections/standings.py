@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Literal
 
-from gan_bench.analysis.factors import Certain, cells_of, certain, certain_of
+from gan_bench.analysis.factors import Certain, cells_of, certain
 from gan_bench.analysis.ranks import RankedGroup, undominated
 from gan_bench.analysis.runs import busy
 from gan_bench.analysis.statistics import FEWEST_SEEDS, SeedValues
@@ -80,7 +80,7 @@ def _in_speed(group: Group, speeds: Mapping[str, SeedValues]) -> Certain:
         return certain(group.rows, speeds, metric(SPEED))
     implementations = RankedGroup(speeds, metric(SPEED), group.speed.pairs(list(speeds)))
     factors = StudiedFactors.measured(cells_of(group.rows), group.speed)
-    return certain_of(factors, implementations)
+    return Certain(factors, implementations)
 
 
 class Unranked(Enum):
