@@ -6,9 +6,8 @@ spaces and without values that are the default. Of seed 0, which the report show
 grids of the samples at three evaluation points, in 16 grey levels. `--into` names another folder,
 such as that of a GPU's results (docs/gpu.md).
 
-`python scripts/reference.py work --hours 2 --processor 1` makes runs of the next included results
-that are missing, one after the other, and keeps them in results/reference/next, until there are
-enough to replace the present ones; `state` counts them (`reference_queue` has the list).
+`python scripts/reference.py work --hours 2 --processor 1` makes the runs that are missing there, one
+after the other; `state` counts them (`reference_queue` has the list).
 
 `python scripts/reference.py show` writes reports/reference, the README's table and pictures, and
 the table beside published figures in results/reference/README.md, all from results/reference.
@@ -42,7 +41,6 @@ from gan_bench.text import figure, many
 
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "results" / "reference"
-NEXT = KEPT / "next"
 REPORT = ROOT / "reports" / "reference"
 README = ROOT / "README.md"
 SHOWN_SEED = 0
@@ -58,7 +56,7 @@ FRAMEWORKS = {"torch": "PyTorch", "keras": "Keras", "jax": "JAX"}
 RECIPES = {
     "dcgan": "transposed convolutions, batch normalisation, Adam, after PyTorch's tutorial",
     "dcgan-3g": "`dcgan` with three generator updates for each discriminator update",
-    "baseline": "5 x 5 kernels, dropout, Adam, batches of 256",
+    "baseline": "5 x 5 kernels, dropout, Adam at a low learning rate",
     "enhanced": "`baseline` with more convolutions in both networks",
     "upsampling-sgd": "upsampling, plain convolutions, tanh, SGD with momentum",
     "decay": "4 x 4 kernels, dropout, Adam with decaying learning rates",
@@ -66,7 +64,7 @@ RECIPES = {
 """What the README's table says of each recipe."""
 LARGEST_BYTES = 12_000_000
 """Maximum size of the included results and their report together: everybody clones them."""
-TITLE = "Twelve GAN implementations on full MNIST"
+TITLE = "Six GAN recipes in three frameworks on full MNIST"
 
 
 @click.group()
@@ -149,14 +147,14 @@ def _write_grid(path: Path, kept: Path) -> None:
 @click.option("--processor", type=int, required=True, help="Number of the processor to use.")
 @click.option("--folder", type=click.Path(path_type=Path), default=ROOT / "results" / "work")
 def work(hours: float, processor: int, folder: Path) -> None:
-    """Make missing runs of the next included results on one processor, at low priority."""
-    reference_queue.work(NEXT, folder, processor, hours, lambda done: keep_runs([done], NEXT))
+    """Make missing runs of the included results on one processor, at low priority."""
+    reference_queue.work(KEPT, folder, processor, hours, lambda done: keep_runs([done], KEPT))
 
 
 @main.command()
 def state() -> None:
-    """Say how many runs of the next included results there are."""
-    click.echo(reference_queue.state(NEXT))
+    """Say how many of the included results' runs there are."""
+    click.echo(reference_queue.state(KEPT))
 
 
 @main.command()
@@ -274,14 +272,14 @@ def _by_recipe(group: Group) -> Iterator[str]:
 
 
 def _how(group: Group) -> str:
-    seeds = sorted({run.spec.seed for run in group.runs})
-    listed = ", ".join(map(str, seeds))
+    fewest, most = (by(len(row.ok_runs) for row in group.rows) for by in (min, max))
+    seeds = many(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
     sizes = sorted({run.spec.images_per_step for run in group.runs})
+    times = group.speed or f"the runs on {group.setting.hardware}"
     how = (
         f"{group.setting.budget_images:,} training images each, "
-        f"in batches of {' or '.join(map(str, sizes))}; "
-        f"{f'means of the seeds {listed}' if len(seeds) > 1 else f'seed {listed} alone'}; "
-        f"{many(group.setting.threads, 'processor thread')} of an {group.setting.hardware}."
+        f"in batches of {' or '.join(map(str, sizes))}; means of {seeds}; "
+        f"{many(group.setting.threads, 'processor thread')}. Speeds are from {times}."
     )
     scored = group.scored
     if scored is None:
