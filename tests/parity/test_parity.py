@@ -675,7 +675,7 @@ def test_the_stored_certificates_cover_the_reference_runs():
     assert len(specs) > 20
     covering = [certificate_for(spec, stored) for spec in specs]
     recipes = [spec.implementation.recipe for spec in specs]
-    assert [certificate and certificate.pair for certificate in covering] == recipes
+    assert [certificate and certificate.recipe for certificate in covering] == recipes
 
 
 def test_gpu_certificates_are_stored_beside_those_of_the_cpu(tmp_path, certificates):

@@ -347,7 +347,7 @@ def test_a_recipe_that_leads_in_a_framework_that_is_not_named_does_not_lead(resu
     for framework in ("torch", "jax"):
         train(f"{framework}-c", FIDS, speed=20)
     found = Answer(results)
-    assert found.ranks.in_speed.recipes.clearly("a", "b")
+    assert found.ranks.in_speed.found.recipes.clearly("a", "b")
     speed = found.choices["speed"]
     assert (speed.recipes, set(speed.leaders)) == ((), {"torch-a", "torch-b"})
     assert speed.badge == "no clear lead: 2 not distinguishable"

@@ -88,7 +88,7 @@ def test_the_times_of_all_seeds_are_those_of_the_study(folder):
     assert ends.loc["torch-dcgan", "min"] == ends.loc["torch-dcgan", "max"]
     assert ends.loc["torch-dcgan", "max"] == pytest.approx(604.5, rel=0.02)
     assert (points.loc[points["step"] == 0, "train_s"] == 0).all()
-    assert not standings(group, None).busy
+    assert not standings(group, None).in_speed.busy
 
 
 def test_speeds_are_told_apart_with_the_errors_of_the_study(folder):
@@ -121,7 +121,7 @@ def test_recipes_are_told_apart_with_the_errors_of_the_study(folder):
     of = [*specs(), run_spec("torch-decay"), run_spec("keras-decay")]
     write(folder, of=of, rates=dict(enumerate((100.0, 200.0, 50.0, 100.0))), drift=0.3)
     group = group_of(folder)
-    recipes = standings(group, None).in_speed.recipes
+    recipes = standings(group, None).in_speed.found.recipes
     found = recipes.between("dcgan", "decay")
     signs = {"dcgan": 0.5, "decay": -0.5}
     test = group.speed.contrast({row.label: signs[row.recipe] for row in group.rows})
@@ -148,7 +148,7 @@ def test_recipes_are_ranked_by_all_turns_though_twins_share_few_repeats(folder, 
 
     rates = dict(enumerate((100.0, 200.0, 150.0, 150.0)))
     write(folder, of=of, rates=rates, repeats=12, changed=discarded if half else missing)
-    recipes = standings(group_of(folder), None).in_speed.recipes
+    recipes = standings(group_of(folder), None).in_speed.found.recipes
     assert recipes.labels == ["decay", "dcgan"] and recipes.clearly("decay", "dcgan")
     assert recipes.spreads["dcgan"].mean == pytest.approx(141, rel=0.02)
 

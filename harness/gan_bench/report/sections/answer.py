@@ -1,10 +1,9 @@
 """The verdicts below the first charts, each with its certainty, and what weakens the figures."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from gan_bench.analysis.factors import Certain
 from gan_bench.analysis.final_scores import failed
 from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.runs import time_doubts
@@ -13,16 +12,11 @@ from gan_bench.analysis.statistics import SeedValues, interval
 from gan_bench.analysis.summary import Group, Summary
 from gan_bench.analysis.time_to_quality import EqualTime, EqualUpdates
 from gan_bench.metrics import SPEED
-from gan_bench.report.sections.best_recipes import BestRecipes, best_recipes
+from gan_bench.report.sections.certainty import NAMED, UNTESTED, Certainty
 from gan_bench.report.sections.standings import (
-    NAMED,
-    UNTESTED,
-    Certainty,
+    Standing,
     Standings,
     Unranked,
-    best_figure,
-    certainty,
-    leading,
     not_ruled_out,
     not_timed,
 )
@@ -62,7 +56,7 @@ def answer(
         verdicts.append(_equal_updates(group, ranks.at_equal_updates, updates))
     if ranks.at_equal_time and equal:
         verdicts.append(_equal_time(group, ranks, ranks.at_equal_time, equal))
-    return [*verdicts, _speed(group, ranks.in_speed, busy=ranks.busy)]
+    return [*verdicts, _speed(group, ranks.in_speed)]
 
 
 def _unranked_sentence(group: Group) -> str:
@@ -88,75 +82,32 @@ def _nothing_finished(group: Group) -> str:
     return f"No run succeeded ({counted}), so there is nothing to rank."
 
 
-def _quality(group: Group, found: Certain | None, updates: EqualUpdates | None) -> Verdict:
+def _quality(group: Group, standing: Standing | None, updates: EqualUpdates | None) -> Verdict:
     topic = "Quality at equal images"
-    if found is None:
+    if standing is None:
         return _none(topic, _unranked_sentence(group))
-    if recipes := best_recipes(group.rows, found):
-        lead = f"has the lowest final FID ({group.features} features)"
-        verdict = _of_recipes(topic, recipes, f"The recipe {{}} {lead}")
-    else:
-        verdict = _of_implementations(topic, group, found.implementations)
-    if updates is None or not updates.same or len(found.implementations.labels) < 2:
+    lead = "has the lowest final FID" if len(standing) > 1 else "is the only one with a final FID"
+    planned = {row.label: len(row.runs) for row in group.rows}
+    verdict = _verdict(topic, standing, f"{lead} ({group.features} features)", planned=planned)
+    if updates is None or not updates.same or len(standing) < 2:
         return verdict
-    as_many = (
+    return _with(
+        verdict,
         f"All made {count(updates.updates)} updates of the generator: it is the order at equal "
-        "updates, too."
+        "updates, too.",
     )
-    return replace(verdict, sentence=f"{verdict.sentence} {as_many}")
 
 
-def _of_implementations(topic: str, group: Group, ranks: RankedGroup) -> Verdict:
-    best, mean = ranks.best, best_figure(ranks)
-    others = len(ranks.labels) > 1
-    lead = "has the lowest final FID" if others else "is the only one with a final FID"
-    planned = next(len(row.runs) for row in group.rows if row.label == best)
-    opening = (
-        f"{best} {lead} ({group.features} features): {mean} "
-        f"({_seeds(ranks.spreads[best], planned)})"
-    )
-    return _verdict(topic, ranks, f"FID {mean}", opening)
-
-
-def _of_recipes(topic: str, best: BestRecipes, lead: str) -> Verdict:
-    """Return a verdict on recipes; ``lead`` is the beginning of its sentence, around the name."""
-    ranks = best.ranks
-    name, mean = ranks.best, best_figure(ranks)
-    faster = ranks.metric.name == SPEED
-    mean, shown = (f"{mean} images/s",) * 2 if faster else (mean, f"FID {mean}")
-    twins = best.frameworks[name]
-
-    def where(worse: str) -> str:
-        """Return the frameworks that a ratio is of, if it is not of all."""
-        shared = [framework for framework in twins if framework in best.frameworks[worse]]
-        every = {*twins, *best.frameworks[worse]}
-        return "" if len(shared) == len(every) else f" in {listed(sorted(shared))}"
-
-    over = f"geometric mean over {listed(sorted(twins), NAMED)}; " if len(twins) > 1 else ""
-    opening = (
-        f"{lead.format(name)} of {many(len(ranks.labels), 'recipe')}: {mean} "
-        f"({over}{_seeds(ranks.spreads[name])})"
-    )
-    verdict = _verdict(topic, ranks, shown, opening, where=where)
-    return replace(verdict, leaders=best.implementations, recipes=best.leaders)
-
-
-def _equal_updates(group: Group, found: Certain, updates: EqualUpdates) -> Verdict:
-    topic, ranks = "Quality at equal updates", found.implementations
+def _equal_updates(group: Group, standing: Standing, updates: EqualUpdates) -> Verdict:
     after = (
         f"After {count(updates.updates)} updates of the generator ({listed(updates.fewest, NAMED)} "
         f"made no more), which took {_images(updates)} training images, "
     )
-    if recipes := best_recipes(group.rows, found):
-        verdict = _of_recipes(topic, recipes, f"{after}the recipe {{}} has the lowest FID")
-    else:
-        best, mean = ranks.best, best_figure(ranks)
-        opening = f"{after}{best} has the lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
-        verdict = _verdict(topic, ranks, f"FID {mean}", opening)
+    verdict = _verdict("Quality at equal updates", standing, "has the lowest FID", after)
     ranked = [row.label for row in group.rows if row.fid and not row.saw_reference]
     if left_out := [label for label in ranked if label not in updates.fids]:
         note = f"Not compared, as nothing was measured before: {listed(left_out, NAMED)}."
-        verdict = replace(verdict, sentence=f"{verdict.sentence} {note}")
+        verdict = _with(verdict, note)
     return verdict
 
 
@@ -167,62 +118,45 @@ def _images(updates: EqualUpdates) -> str:
     return low if low == high else f"{low} ({least}) to {high} ({most})"
 
 
-def _equal_time(group: Group, every: Standings, found: Certain, equal: EqualTime) -> Verdict:
-    topic, ranks = "Quality at equal time", found.implementations
+def _equal_time(group: Group, ranks: Standings, standing: Standing, equal: EqualTime) -> Verdict:
     finishes = f"the {'' if group.speed else 'median '}time in which {equal.fastest} finishes"
     at_its_speed = " at its speed" if group.speed else ""
     after = f"After {duration(equal.seconds)}, {finishes}{at_its_speed}, "
-    if recipes := best_recipes(group.rows, found, busy=every.busy):
-        verdict = _of_recipes(topic, recipes, f"{after}the recipe {{}} has the lowest FID")
-    else:
-        best, mean = ranks.best, best_figure(ranks)
-        opening = f"{after}{best} has the lowest FID: {mean} ({_seeds(ranks.spreads[best])})"
-        verdict = _verdict(topic, ranks, f"FID {mean}", opening, busy=every.busy)
+    verdict = _verdict("Quality at equal time", standing, "has the lowest FID", after)
     if verdict.badge not in UNTESTED:
-        verdict = replace(verdict, sentence=f"{verdict.sentence}{_not_ruled_out(every)}")
-    return _doubted(verdict, group, ranks)
+        verdict = _with(verdict, *_not_ruled_out(ranks))
+    return _doubted(verdict, group, standing.implementations)
 
 
-def _not_ruled_out(ranks: Standings) -> str:
+def _not_ruled_out(ranks: Standings) -> list[str]:
     """Return which implementations no other one rules out, if that is certain of some."""
     quality, speed = ranks.quality, ranks.speed
-    if (
-        quality is None
-        or speed is None
-        or any(certainty(one, busy=ranks.busy)[1] in UNTESTED for one in (quality, speed))
-    ):
-        return ""
+    if quality is None or speed is None or ranks.unsure:
+        return []
     kept, _ = not_ruled_out(quality, speed)
     if not 0 < len(kept) < len(quality.labels):
-        return ""
-    return (
-        " In final FID and speed together, none is clearly better than "
+        return []
+    return [
+        "In final FID and speed together, none is clearly better than "
         f"{listed(kept, NAMED, last='or')}."
-    )
+    ]
 
 
-def _speed(group: Group, found: Certain | None, *, busy: bool) -> Verdict:
+def _speed(group: Group, standing: Standing | None) -> Verdict:
     topic = "Speed"
-    if found is None:
+    if standing is None:
         return _none(topic, "No run was long enough to measure its speed, so speed is not ranked.")
-    ranks = found.implementations
-    if recipes := best_recipes(group.rows, found, busy=busy):
-        verdict = _of_recipes(topic, recipes, "The recipe {} trains fastest")
-    else:
-        best, rate = ranks.best, f"{best_figure(ranks)} images/s"
-        fastest = " fastest:" if len(ranks.labels) > 1 else ""
-        opening = f"{best} trains{fastest} {rate} ({_seeds(ranks.spreads[best])})"
-        verdict = _verdict(topic, ranks, rate, opening, busy=busy)
+    ranks = standing.implementations
+    verdict = _verdict(topic, standing, "trains fastest" if len(standing) > 1 else "trains")
     verdict = _doubted(verdict, group, ranks)
     if group.speed is not None:
         said = [f"Speeds are from {group.speed}.", *disturbances(group.speed.found)]
-        verdict = replace(verdict, sentence=" ".join((verdict.sentence, *said)))
+        verdict = _with(verdict, *said)
     own = [row.label for row in group.rows if row.own_loop and row.label in ranks.labels]
     if own:
         times = "its clock includes its" if len(own) == 1 else "their clocks include their"
         loop = "an own loop" if len(own) == 1 else "own loops"
-        note = f"{listed(own, NAMED)}: {loop}; {times} own data pipeline."
-        verdict = replace(verdict, sentence=f"{verdict.sentence} {note}")
+        verdict = _with(verdict, f"{listed(own, NAMED)}: {loop}; {times} own data pipeline.")
     return verdict
 
 
@@ -235,38 +169,72 @@ def _doubted(verdict: Verdict, group: Group, ranks: RankedGroup) -> Verdict:
     if elsewhere := not_timed(group, ranks):
         machine = group.setting.machine
         doubts.append(f"Not compared, as it has no run on {machine}: {listed(elsewhere, NAMED)}.")
-    return replace(verdict, sentence=" ".join((verdict.sentence, *doubts)))
+    return _with(verdict, *doubts)
+
+
+def _with(verdict: Verdict, *sentences: str) -> Verdict:
+    return replace(verdict, sentence=" ".join((verdict.sentence, *sentences)))
 
 
 def _verdict(
     topic: str,
-    ranks: RankedGroup,
-    shown: str,
-    opening: str,
-    *,
-    busy: bool = False,
-    where: Callable[[str], str] = lambda worse: "",
+    standing: Standing,
+    lead: str,
+    after: str = "",
+    planned: Mapping[str, int] | None = None,
 ) -> Verdict:
-    best, *others = ranks.labels
+    """Return a verdict whose sentence begins with ``after``, the best, and ``lead``.
+
+    ``planned`` has the number of runs of each implementation.
+    """
+    ranks, best = standing.compared, standing.compared.best
+    others = ranks.labels[1:]
+    faster = ranks.metric.name == SPEED
+    shown = f"{standing.mean} images/s" if faster else f"FID {standing.mean}"
+    opening = _opening(standing, lead, after, planned or {})
     if not others:
         return Verdict(topic, (best,), shown, "none", "nothing to compare with", f"{opening}.")
-    certain, badge = certainty(ranks, busy=busy)
-    if badge in UNTESTED:
+    known = standing.leaders, shown, standing.certainty, standing.badge
+    if standing.badge in UNTESTED:
         # What two seeds, or runs beside other work, happen to show would contradict the badge.
         sentence = f"{opening}, before {others[0]} ({_short(ranks.spreads[others[0]])})."
-        return Verdict(topic, (best,), shown, certain, badge, sentence)
+        return Verdict(topic, *known, sentence)
     clear = [label for label in others if label not in (*ranks.equals, *ranks.unknown)]
     parts = [opening]
     if ranks.equals:
-        named = [f"{x} ({_short(ranks.spreads[x])}){where(x)}" for x in ranks.equals]
+        named = [f"{x} ({_short(ranks.spreads[x])}){_where(standing, x)}" for x in ranks.equals]
         parts[0] += f", but cannot be distinguished from {listed(named, NAMED)}"
     if clear:
-        parts.append(_against(ranks, clear[0], where(clear[0])))
+        parts.append(_against(ranks, clear[0], _where(standing, clear[0])))
     if ranks.unknown:
         named = [f"{label} ({_short(ranks.spreads[label])})" for label in ranks.unknown]
         parts.append(f"too few seeds to judge {listed(named, NAMED)}")
-    sentence = f"{'; '.join(parts)}."
-    return Verdict(topic, leading(ranks, badge), shown, certain, badge, sentence)
+    return Verdict(topic, *known, f"{'; '.join(parts)}.", standing.recipes)
+
+
+def _opening(standing: Standing, lead: str, after: str, planned: Mapping[str, int]) -> str:
+    ranks, best = standing.compared, standing.compared.best
+    faster, seeds = ranks.metric.name == SPEED, _seeds(ranks.spreads[best], planned.get(best))
+    mean = f"{standing.mean} images/s" if faster else standing.mean
+    if standing.best_recipes is None:
+        # "trains 250 images/s", if there is but one
+        colon = "" if lead == "trains" else ":"
+        return f"{after}{best} {lead}{colon} {mean} ({seeds})"
+    twins = standing.best_recipes.frameworks[best]
+    over = f"geometric mean over {listed(sorted(twins), NAMED)}; " if len(twins) > 1 else ""
+    return (
+        f"{after}{'the' if after else 'The'} recipe {best} {lead} of "
+        f"{many(len(ranks.labels), 'recipe')}: {mean} ({over}{seeds})"
+    )
+
+
+def _where(standing: Standing, worse: str) -> str:
+    """Return the frameworks in which recipes are compared with the best, if not in all of both."""
+    if standing.best_recipes is None:
+        return ""
+    one, other = (standing.best_recipes.frameworks[x] for x in (standing.compared.best, worse))
+    shared = sorted({*one} & {*other})
+    return "" if {*shared} == {*one, *other} else f" in {listed(shared)}"
 
 
 def _against(ranks: RankedGroup, worse: str, where: str) -> str:

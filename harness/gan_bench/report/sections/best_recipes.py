@@ -8,7 +8,7 @@ from gan_bench.analysis.factors import Certain, Factors, cells_of, most_seeds
 from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.statistics import FEWEST_SEEDS, Difference, p_value
 from gan_bench.analysis.summary import Row
-from gan_bench.report.sections.standings import NAMED, UNTESTED, certainty, leading
+from gan_bench.report.sections.certainty import NAMED, UNTESTED, certainty, leading
 from gan_bench.text import factor, listed
 
 

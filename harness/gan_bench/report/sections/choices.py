@@ -4,22 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from gan_bench.analysis.factors import Certain, cells_of
+from gan_bench.analysis.factors import cells_of
 from gan_bench.analysis.ranks import RankedGroup, rules_out
 from gan_bench.analysis.summary import Group
 from gan_bench.analysis.time_to_quality import EqualTime
-from gan_bench.report.sections.best_recipes import best_recipes, framework_sentence
+from gan_bench.report.sections.best_recipes import framework_sentence
+from gan_bench.report.sections.certainty import NAMED, TOO_FEW, Certainty, lead_except
 from gan_bench.report.sections.standings import (
-    NAMED,
-    TOO_FEW,
-    UNTESTED,
-    Certainty,
+    Standing,
     Standings,
     Unranked,
-    best_figure,
-    certainty,
-    lead_except,
-    leading,
     not_ruled_out,
     not_timed,
 )
@@ -64,67 +58,61 @@ class Choice:
 def choices(group: Group, ranks: Standings, equal: EqualTime | None) -> list[Choice]:
     """Return what to use for quality, for speed and for both; none without two to choose from."""
     quality, speed = ranks.at_equal_images, ranks.in_speed
-    if quality is None or len(quality.implementations.labels) < 2:
+    if quality is None or len(quality) < 2:
         return []
     best = _choice("quality", group, quality, "lowest final FID{}, {}")
-    found = [replace(best, framework=framework_sentence(quality) if best.recipes else "")]
-    if speed and len(speed.implementations.labels) > 1:
-        found.append(_choice("speed", group, speed, "fastest{}, {} images/s", busy=ranks.busy))
-        both = _both(group, ranks, equal)
+    framework = framework_sentence(quality.found) if best.recipes else ""
+    found = [replace(best, framework=framework)]
+    if speed and len(speed) > 1:
+        found.append(_choice("speed", group, speed, "fastest{}, {} images/s"))
+        both = _both(group, ranks, quality, speed, equal)
         found += [both] if both else []
     return found
 
 
-def _choice(
-    purpose: Purpose, group: Group, found: Certain, how: str, *, busy: bool = False
-) -> Choice:
+def _choice(purpose: Purpose, group: Group, standing: Standing, how: str) -> Choice:
     """Return the best recipes by a measure, or else the best implementations.
 
     ``how`` has places for the number of those that were compared, and for the best value.
     """
-    implementations = found.implementations
+    implementations, of, mean = standing.implementations, "", standing.mean
     # Those that only ran on another machine are in no comparison of times.
     timed = purpose != "quality"
     here = " on one machine" if timed and not_timed(group, implementations) else ""
-    best = best_recipes(group.rows, found, busy=busy)
-    if best is None:
-        certain, badge = certainty(implementations, busy=busy)
-        of = f" of {len(implementations.labels)}{here}" if here else ""
-        how = how.format(of, best_figure(implementations))
-        return Choice(purpose, leading(implementations, badge), how, certain, badge)
-    certain, badge = certainty(best.ranks, busy=busy)
-    of = f" of {many(len(best.ranks.labels), 'recipe')}{here}"
+    if standing.recipes:
+        of, mean = f" of {many(len(standing.compared.labels), 'recipe')}{here}", f"mean {mean}"
+    elif here:
+        of = f" of {len(standing)}{here}"
+    own = (figure(implementations.spreads[x].mean) for x in standing.leaders)
     return Choice(
         purpose,
-        best.implementations,
-        how.format(of, f"mean {best_figure(best.ranks)}"),
-        certain,
-        badge,
-        recipes=best.leaders,
-        figures=tuple(figure(implementations.spreads[x].mean) for x in best.implementations),
+        standing.leaders,
+        how.format(of, mean),
+        standing.certainty,
+        standing.badge,
+        recipes=standing.recipes,
+        figures=tuple(own) if standing.recipes else (),
     )
 
 
-def _both(group: Group, ranks: Standings, equal: EqualTime | None) -> Choice | None:
+def _both(
+    group: Group, ranks: Standings, quality: Standing, speed: Standing, equal: EqualTime | None
+) -> Choice | None:
     """Return the best at equal time, or without its curves those that nothing rules out.
 
     Of several that are not distinguishable at equal time, those stay that no other of them rules
     out in final FID and speed.
     """
-    quality, speed = ranks.quality, ranks.speed
-    assert quality and speed
+    both = quality.implementations, speed.implementations
     if ranks.at_equal_time and equal:
         how = f"lowest FID{{}} after {duration(equal.seconds)}, {{}}"
-        found = _choice("both", group, ranks.at_equal_time, how, busy=ranks.busy)
-        return _not_ruled_out(group, found, quality, speed)
-    kept, few = not_ruled_out(quality, speed)
+        return _not_ruled_out(group, _choice("both", group, ranks.at_equal_time, how), both)
+    kept, few = not_ruled_out(*both)
     if not kept and not few:
         return None
-    badges = [certainty(quality)[1], certainty(speed, busy=ranks.busy)[1]]
-    unsure = next((badge for badge in badges if badge in UNTESTED), "")
-    if unsure or not kept:
-        return Choice("both", (), "", "uncertain", unsure or TOO_FEW)
-    here = f", of {len(speed.labels)} on one machine" if not_timed(group, speed) else ""
+    if ranks.unsure or not kept:
+        return Choice("both", (), "", "uncertain", ranks.unsure or TOO_FEW)
+    here = f", of {len(speed)} on one machine" if not_timed(group, speed.implementations) else ""
     if len(kept) == 1:
         certain: Certainty = "uncertain" if few else "clear"
         badge = lead_except(few) if few else "clear lead"
@@ -133,13 +121,11 @@ def _both(group: Group, ranks: Standings, equal: EqualTime | None) -> Choice | N
     return Choice("both", tuple(kept), how, "tied", f"a choice of {len(kept)}")
 
 
-def _not_ruled_out(group: Group, found: Choice, quality: RankedGroup, speed: RankedGroup) -> Choice:
+def _not_ruled_out(group: Group, found: Choice, rankings: Sequence[RankedGroup]) -> Choice:
     """Return a choice of several without those that another of them rules out."""
     every = found.leaders
     left = [
-        label
-        for label in every
-        if not any(rules_out(other, label, (quality, speed)) for other in every)
+        label for label in every if not any(rules_out(other, label, rankings) for other in every)
     ]
     if len(left) == len(every):
         return found
@@ -169,22 +155,22 @@ def no_choice(group: Group, ranks: Standings) -> str:
     if not any(row.ok_runs for row in group.rows):
         none = "has finished yet" if all(row.pending for row in group.rows) else "succeeded"
         return f"There is no recommendation: no run {none}."
-    quality, speed = ranks.quality, ranks.speed
+    quality, speed = ranks.at_equal_images, ranks.in_speed
     if quality is not None:
-        return f"Only {quality.best} has a score, so there is nothing to choose from."
+        best = quality.implementations.best
+        return f"Only {best} has a score, so there is nothing to choose from."
     why = {
         Unranked.TOO_SHORT: "This budget is too short to compare quality",
         Unranked.SAW_REFERENCE: "Quality is not ranked, as all trained on the reference images",
         Unranked.NOT_SCORED: "Quality is not ranked, as nothing was scored",
     }[Unranked.of(group)]
-    if ranks.in_speed is None or speed is None:
+    if speed is None:
         return f"{why}."
-    if len(speed.labels) == 1:
-        return f"{why}, and only the speed of {speed.best} was measured."
-    best = best_recipes(group.rows, ranks.in_speed, busy=ranks.busy)
-    fastest = f"the recipe {best.ranks.best}" if best else speed.best
-    badge = certainty(best.ranks if best else speed, busy=ranks.busy)[1]
-    return f"{why}; {fastest} trains fastest ({badge})."
+    fastest = speed.compared.best
+    if len(speed) == 1:
+        return f"{why}, and only the speed of {fastest} was measured."
+    what = "the recipe " if speed.recipes else ""
+    return f"{why}; {what}{fastest} trains fastest ({speed.badge})."
 
 
 def more_seeds(chosen: Sequence[Choice]) -> str:

@@ -1,42 +1,90 @@
-"""The rankings behind the answer, and how certain it is that the best of one is best."""
+"""The rankings behind the answer, and what leads each of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Literal
+from functools import cached_property
 
 from gan_bench.analysis.factors import Certain, cells_of, certain
 from gan_bench.analysis.ranks import RankedGroup, undominated
 from gan_bench.analysis.runs import busy
 from gan_bench.analysis.statistics import FEWEST_SEEDS, SeedValues
 from gan_bench.analysis.studied_factors import StudiedFactors
-from gan_bench.analysis.summary import Group, only_elsewhere
+from gan_bench.analysis.summary import Group, Row, only_elsewhere
 from gan_bench.analysis.time_to_quality import EqualTime, EqualUpdates
 from gan_bench.metrics import SPEED, metric
+from gan_bench.report.sections.best_recipes import BestRecipes, best_recipes
+from gan_bench.report.sections.certainty import UNTESTED, Certainty, certainty, leading
 from gan_bench.text import figure
 
-NAMED = 4
-"""Implementations or recipes that a sentence names before it counts the rest."""
-Certainty = Literal["clear", "tied", "uncertain", "none"]
-TOO_FEW = "too few seeds"
-BUSY = "not certain: other load"
-UNTESTED = (TOO_FEW, BUSY)
-"""Badges under which no difference is called clear or absent."""
+
+@dataclass(frozen=True)
+class Standing:
+    """A ranking by one measure, and what leads it: recipes, or else implementations."""
+
+    found: Certain
+    rows: Sequence[Row]
+    """Those of the group."""
+    busy: bool = False
+    """Whether other load may have changed the values, so that no difference is certain."""
+
+    @cached_property
+    def best_recipes(self) -> BestRecipes | None:
+        """The best recipes, if these say what to use (see `best_recipes`)."""
+        return best_recipes(self.rows, self.found, busy=self.busy)
+
+    @property
+    def implementations(self) -> RankedGroup:
+        """All implementations that have a value."""
+        return self.found.implementations
+
+    @property
+    def compared(self) -> RankedGroup:
+        """The recipes, if they say what to use, else the implementations."""
+        return self.best_recipes.ranks if self.best_recipes else self.implementations
+
+    @property
+    def certainty(self) -> Certainty:
+        """How certain it is that the best is best."""
+        return certainty(self.compared, busy=self.busy)[0]
+
+    @property
+    def badge(self) -> str:
+        """The same in words."""
+        return certainty(self.compared, busy=self.busy)[1]
+
+    @property
+    def leaders(self) -> tuple[str, ...]:
+        """Labels of the best implementations, the best first."""
+        best = self.best_recipes
+        return best.implementations if best else leading(self.implementations, self.badge)
+
+    @property
+    def recipes(self) -> tuple[str, ...]:
+        """The recipes of the leaders, if recipes are what was compared."""
+        return self.best_recipes.leaders if self.best_recipes else ()
+
+    @property
+    def mean(self) -> str:
+        """The mean of the best of what was compared."""
+        ranks = self.compared
+        return figure(ranks.spreads[ranks.best].mean)
+
+    def __len__(self) -> int:
+        """Return the number of implementations."""
+        return len(self.implementations.labels)
 
 
 @dataclass(frozen=True)
 class Standings:
-    """The rankings behind the verdicts; None where there is nothing to rank."""
+    """The rankings of a group; None where there is nothing to rank."""
 
-    at_equal_images: Certain | None
-    """By the final FID, of recipes, frameworks and implementations."""
-    in_speed: Certain | None
-    at_equal_time: Certain | None
-    at_equal_updates: Certain | None = None
+    at_equal_images: Standing | None
+    """By the final FID."""
+    in_speed: Standing | None
+    at_equal_time: Standing | None
+    at_equal_updates: Standing | None
     """None if all made as many updates, too: the ranking would be that at equal images."""
-    busy: bool = False
-    """Whether other processes used the machine while the times were measured, by the runs or by a
-    study of speed, so that no difference in time is certain."""
 
     @property
     def quality(self) -> RankedGroup | None:
@@ -48,6 +96,13 @@ class Standings:
         """The implementations by their throughput."""
         return self.in_speed.implementations if self.in_speed else None
 
+    @property
+    def unsure(self) -> str:
+        """The badge under which nothing is certain of the implementations' quality or speed."""
+        found = [one for one in (self.at_equal_images, self.in_speed) if one]
+        badges = [certainty(one.implementations, busy=one.busy)[1] for one in found]
+        return next((badge for badge in badges if badge in UNTESTED), "")
+
 
 def standings(
     group: Group, equal: EqualTime | None, updates: EqualUpdates | None = None
@@ -56,22 +111,21 @@ def standings(
     fids = {row.label: row.fid for row in group.rows if row.fid and not row.saw_reference}
     speeds = {row.label: row.images_per_s for row in group.rows if row.images_per_s}
     ranked = not group.too_short
-    fid = metric(group.metric or "")
-    shared = any(busy(run) for run in group.timed_ok)
-    if group.speed is not None:
-        shared = group.speed.found.disturbed
+    shared = (
+        group.speed.found.disturbed if group.speed else any(busy(run) for run in group.timed_ok)
+    )
+
+    def by_fid(values: Mapping[str, SeedValues], *, busy: bool = False) -> Standing | None:
+        if not values or not ranked:
+            return None
+        fid = metric(group.metric or "")
+        return Standing(certain(group.rows, values, fid, group.looks), group.rows, busy)
+
     return Standings(
-        at_equal_images=certain(group.rows, fids, fid, group.looks) if fids and ranked else None,
-        in_speed=_in_speed(group, speeds) if speeds else None,
-        at_equal_time=(
-            certain(group.rows, equal.fids, fid, group.looks) if equal and ranked else None
-        ),
-        at_equal_updates=(
-            certain(group.rows, updates.fids, fid, group.looks)
-            if updates and ranked and not updates.same
-            else None
-        ),
-        busy=shared,
+        at_equal_images=by_fid(fids),
+        in_speed=Standing(_in_speed(group, speeds), group.rows, shared) if speeds else None,
+        at_equal_time=by_fid(equal.fids, busy=shared) if equal else None,
+        at_equal_updates=by_fid(updates.fids) if updates and not updates.same else None,
     )
 
 
@@ -99,30 +153,6 @@ class Unranked(Enum):
         return Unranked.SAW_REFERENCE if scored else Unranked.NOT_SCORED
 
 
-def certainty(ranks: RankedGroup, *, busy: bool = False) -> tuple[Certainty, str]:
-    """Return how certain it is that the best is best, for programs and in words."""
-    short = ranks.best_is_short or len(ranks.unknown) == len(ranks.labels) - 1
-    if busy and not (ranks.unknown and short):
-        return "uncertain", BUSY
-    if ranks.equals:
-        return "tied", f"no clear lead: {1 + len(ranks.equals)} not distinguishable"
-    if not ranks.unknown:
-        return "clear", "clear lead"
-    if short:
-        return "uncertain", TOO_FEW
-    return "uncertain", lead_except(len(ranks.unknown))
-
-
-def lead_except(few: int) -> str:
-    """Return the badge of a clear lead over all but some that have too few seeds."""
-    return f"clear lead, except over {few} with too few seeds"
-
-
-def leading(ranks: RankedGroup, badge: str) -> tuple[str, ...]:
-    """Return the best and those that are not distinguishable from it, as far as was tested."""
-    return (ranks.best,) if badge in UNTESTED else (ranks.best, *ranks.equals)
-
-
 def not_ruled_out(quality: RankedGroup, speed: RankedGroup) -> tuple[list[str], int]:
     """Return what no other rules out in quality and speed, with enough seeds to be so.
 
@@ -132,11 +162,6 @@ def not_ruled_out(quality: RankedGroup, speed: RankedGroup) -> tuple[list[str], 
     seeds = {x: min(ranks.spreads[x].seeds for ranks in (quality, speed)) for x in every}
     kept = [label for label in every if seeds[label] >= FEWEST_SEEDS]
     return kept, len(every) - len(kept)
-
-
-def best_figure(ranks: RankedGroup) -> str:
-    """Return the mean of the best."""
-    return figure(ranks.spreads[ranks.best].mean)
 
 
 def not_timed(group: Group, times: RankedGroup) -> list[str]:
