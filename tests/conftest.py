@@ -21,6 +21,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
+from gan_bench.plugins.frameworks import GlobalState
 from gan_bench.system.devices import gpus
 
 with contextlib.suppress(ImportError):
@@ -38,7 +39,16 @@ with contextlib.suppress(ImportError):
 
 pytest_plugins = ("bench", "kills", "true_markers")
 """Named here, their assertions are rewritten, too."""
-pytest.register_assert_rewrite("written_report")  # imports much, and only some tests need it
+# They import much, and only some tests need them.
+pytest.register_assert_rewrite("base_cases", "written_report")
+
+
+@pytest.fixture
+def kept():
+    """Leave the global generators of the test session as they are."""
+    state = GlobalState.now()
+    yield
+    state.restore()
 
 
 def pytest_configure(config):

@@ -5,14 +5,13 @@ import subprocess
 import sys
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 from PIL import Image
 
 from gan_bench import data, load_results
 from gan_bench.results.scores import Scores
 from gan_bench.scoring.images import open_images
+from onnx_features import write_means
 
 RUN = ("--images", "256", "--evaluations", "3", "--samples", "150")
 
@@ -97,24 +96,6 @@ def test_files_folders_and_data_sets_score_alike(bench, tmp_path, digits):
     assert rows["fid_lenet"]["value"] > 0
 
 
-def model(path, *, kind=TensorProto.FLOAT, shape=("n", 28, 28, 1), operator="Identity"):
-    nodes = [
-        helper.make_node(operator, ["images"], ["values"]),
-        helper.make_node("ReduceMean", ["values"], ["features"], axes=[1, 2], keepdims=0)
-        if len(shape) == 4
-        else helper.make_node("ReduceMean", ["values"], ["features"], axes=[1], keepdims=1),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "means",
-        [helper.make_tensor_value_info("images", kind, shape)],
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 1])],
-    )
-    opset = [helper.make_opsetid("", 17)]
-    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), path)
-    return str(path)
-
-
 @pytest.fixture
 def bad(tmp_path, digits):
     """Files that cannot be scored, by name."""
@@ -126,10 +107,10 @@ def bad(tmp_path, digits):
     np.save(tmp_path / "black.npy", np.zeros((5, 28, 28, 1), np.uint8))
     (tmp_path / "empty").mkdir()
     (tmp_path / "none.onnx").write_bytes(b"no model")
-    model(tmp_path / "colour.onnx", shape=("n", 28, 28, 3))
-    model(tmp_path / "flat.onnx", shape=("n", 784))
+    write_means(tmp_path / "colour.onnx", image=("n", 28, 28, 3))
+    write_means(tmp_path / "flat.onnx", image=("n", 784))
     # Of a black image the logarithm of zero, minus infinity.
-    model(tmp_path / "log.onnx", operator="Log")
+    write_means(tmp_path / "log.onnx", operator="Log")
     return tmp_path
 
 
@@ -244,7 +225,7 @@ def test_snapshots_are_scored_again_later_without_training(bench, plugin, tmp_pa
     after = scores_of(bench)
     assert len(after[after["metric"] == "kid_lenet"]) == 1
     assert after[after["metric"] == "fid_lenet"]["value"].tolist() == before["value"].tolist()
-    features = model(tmp_path / "means.onnx")
+    features = write_means(tmp_path / "means.onnx")
     everywhere = ("--results", "results/local", "--features", features, "--points", "all", "--json")
     (run,) = json.loads(score(bench, *everywhere, "--metrics", "fid").out)
     assert (run["problem"], run["scores"][0]["scores"][0]["metric"]) == (None, "fid_means")
@@ -260,7 +241,7 @@ def test_snapshots_are_scored_again_later_without_training(bench, plugin, tmp_pa
 def test_more_features_for_a_finished_run_train_nothing(bench, plugin, tmp_path):
     target = plugin("small")
     assert bench("run", target, *RUN).code == 0
-    features = f"lenet,{model(tmp_path / 'means.onnx')}"
+    features = f"lenet,{write_means(tmp_path / 'means.onnx')}"
     log = next((bench.folder / "results/local/runs").glob("*/events.jsonl"))
     events = log.read_bytes()
     assert bench("run", target, *RUN, "--features", features).code == 0
@@ -331,11 +312,11 @@ def test_the_command_imports_no_framework(bench):
 
 def test_an_edited_model_is_another_model(bench, plugin, tmp_path):
     target = plugin("small")
-    features = model(tmp_path / "means.onnx")
+    features = write_means(tmp_path / "means.onnx")
     short = (*RUN, "--features", features, "--metrics", "fid", "--keep-samples")
     assert bench("run", target, *short).code == 0
     assert len(scores_of(bench)) == 3
-    model(tmp_path / "means.onnx", operator="Sqrt")
+    write_means(tmp_path / "means.onnx", operator="Sqrt")
     assert bench("run", target, *short).code == 0
     frame = scores_of(bench)
     assert frame["protocol"].nunique() == 2

@@ -8,15 +8,9 @@ import pytest
 
 from gan_bench.plugins.frameworks import GlobalState, seeded
 
+pytestmark = pytest.mark.usefixtures("kept")
+
 SEEDS = [0, 7, 2**32, 2**64 - 1]
-
-
-@pytest.fixture(autouse=True)
-def kept():
-    """Leave the generators of the test session as they are."""
-    state = GlobalState.now()
-    yield
-    state.restore()
 
 
 def numbers():

@@ -10,13 +10,13 @@ import sys
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
 
 from bench import ROOT
 from gan_bench import data
 from gan_bench.errors import GanBenchError, UsageError
 from gan_bench.scoring.features.by_name import MODELS, load_features
 from gan_bench.scoring.features.onnx_model import FeatureModel
+from onnx_features import write_means
 
 LENET = MODELS / "lenet.onnx"
 
@@ -34,23 +34,6 @@ def mnist_5k():
 def accuracy(model, split):
     logits = model.features(split.images, output="logits")
     return (logits.argmax(axis=1) == split.labels).mean()
-
-
-def write_model(path, *, operator="Identity", image=("n", "h", "w", 1), output="features"):
-    """Write a model whose features are the means over height and width of f(pixels)."""
-    nodes = [
-        helper.make_node(operator, ["images"], ["values"]),
-        helper.make_node("ReduceMean", ["values"], [output], axes=[1, 2], keepdims=0),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "means",
-        [helper.make_tensor_value_info("images", TensorProto.FLOAT, image)],
-        [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", image[-1]])],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.save(model, path)
-    return path
 
 
 @pytest.mark.slow
@@ -121,7 +104,7 @@ def test_images_that_are_not_uint8_nhwc_are_an_error(lenet, images):
 
 
 def test_a_users_model_takes_float_pixels_of_0_to_255_and_images_of_any_size(tmp_path):
-    model = load_features(str(write_model(tmp_path / "means.onnx", image=("n", "h", "w", 2))))
+    model = load_features(write_means(tmp_path / "means.onnx", image=("n", "h", "w", 2)))
     images = np.random.default_rng(0).integers(0, 256, (5, 6, 7, 2), dtype=np.uint8)
     assert (model.name, model.dimensions) == ("means", 2)
     np.testing.assert_allclose(model.features(images), images.mean(axis=(1, 2)), rtol=1e-6)
@@ -142,15 +125,15 @@ def test_a_missing_or_damaged_file_is_an_error_that_names_it(tmp_path):
 
 def test_a_model_of_another_kind_is_an_error_that_says_what_is_wanted(tmp_path):
     with pytest.raises(UsageError, match=r"an output 'features' .* its outputs are logits"):
-        load_features(str(write_model(tmp_path / "classifier.onnx", output="logits")))
-    free = write_model(tmp_path / "free.onnx", image=("n", "h", "w", "c"))
+        load_features(write_means(tmp_path / "classifier.onnx", output="logits"))
+    free = write_means(tmp_path / "free.onnx", image=("n", "h", "w", "c"))
     with pytest.raises(UsageError, match="a fixed d"):
-        load_features(str(free))
+        load_features(free)
 
 
 def test_a_users_model_cannot_take_the_name_of_a_shipped_one(tmp_path):
     with pytest.raises(UsageError, match="rename the file"):
-        load_features(str(write_model(tmp_path / "lenet.onnx")))
+        load_features(write_means(tmp_path / "lenet.onnx"))
 
 
 def test_no_threads_are_an_error():

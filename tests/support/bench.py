@@ -21,7 +21,10 @@ from gan_bench.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
 STORED_GATE = Path(__file__).with_name("stored_gate")
-"""Records of real runs that the calibration study trained."""
+"""Records of real runs of the calibration study, of schema 1, without the paths of their machine.
+
+Of the unchanged implementations, those of the seeds that baselines/ci.json does not have.
+"""
 NVML_STAND_IN = Path(__file__).with_name("nvml_stand_in")
 """The folder of a module that takes the place of NVML's."""
 COMMAND_TIMEOUT_S = 600
@@ -216,6 +219,16 @@ ABOUT_THE_LAUNCHER = frozenset(
 def bench(tmp_path: Path, request: pytest.FixtureRequest) -> Bench:
     launched = request.path.parent.name == "launch" or request.path.stem in ABOUT_THE_LAUNCHER
     return Bench(tmp_path, runs_here=not launched)
+
+
+@pytest.fixture
+def quick_xla(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let XLA leave programs as they are, in the processes that this one starts.
+
+    Compiling a training step takes half as long. For tests in which JAX's speed and last bits do
+    not matter.
+    """
+    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 
 @pytest.fixture

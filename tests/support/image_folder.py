@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper
 from PIL import Image
+
+from onnx_features import write_means
 
 
 def pixels(seed=0, shape=(6, 5)):
@@ -26,11 +26,5 @@ def write_images(folder: Path, count: int, shape=(6, 5), start=0) -> Path:
 
 def any_size(folder, channels=3):
     """Return the options of a feature model for images of any size: the channels' means."""
-    mean = helper.make_node("ReduceMean", ["images"], ["features"], axes=[1, 2], keepdims=0)
-    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["n", "h", "w", channels])
-    means = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", channels])
-    graph = helper.make_graph([mean], "means", [images], [means])
-    opset = [helper.make_opsetid("", 17)]
-    model = helper.make_model(graph, opset_imports=opset, ir_version=8)
-    onnx.save(model, folder / "means.onnx")
+    write_means(folder / "means.onnx", image=("n", "h", "w", channels))
     return "--features", "means.onnx"

@@ -31,6 +31,7 @@ SECTIONS = ("ranking", "crossed", "curves", "claims", "scores")
 FID, SPEED, FAILED = "Final FID (lenet)", "Images/s", "Failed"
 EVERYTHING_READ = "every file of the results folder could be read"
 HOSTILE = (
+    "<img src=x onerror=alert(1)> </pre></details><h1>out</h1> \x1b[31mred\x1b[0m "
     "</script><script>alert(1)</script> <!-- \"double\" 'single' & &amp; | `a` *b* [c](d) \\ "
     "\N{DUCK} \N{HEBREW LETTER SHIN}\N{HEBREW LETTER LAMED} "
     "\N{RIGHT-TO-LEFT OVERRIDE}abc\N{POP DIRECTIONAL FORMATTING} line one\nline two n\0ul"
@@ -234,8 +235,9 @@ def below(tree: ET.Element, heading: str) -> list[ET.Element]:
 
 
 def shown(text: str) -> str:
-    """Return what is left of a hostile text: nothing that reorders its surroundings, no NUL."""
-    return re.sub("[\0\N{RIGHT-TO-LEFT OVERRIDE}\N{POP DIRECTIONAL FORMATTING}]", "", text)
+    """Return what is left of a hostile text: nothing that reorders or colours, and no NUL."""
+    order = "\N{RIGHT-TO-LEFT OVERRIDE}\N{POP DIRECTIONAL FORMATTING}"
+    return re.sub(rf"\x1b\[\d+m|[\0{order}]", "", text)
 
 
 def visible(text: str) -> str:

@@ -1,7 +1,5 @@
 """What plugins build on `JaxTrainer`: every tensor has a name, further networks, few losses."""
 
-from typing import ClassVar
-
 import numpy as np
 import pytest
 
@@ -11,49 +9,32 @@ import jax.numpy as jnp  # noqa: E402
 import optax  # noqa: E402
 from flax import nnx  # noqa: E402
 
+from base_cases import (  # noqa: E402
+    MOVING,
+    NORMS,
+    USUAL,
+    WRONG,
+    LabelledRecipe,
+    OwnStart,
+    Recipe,
+    build,
+    check_further_networks,
+    check_one_probability,
+    check_two_losses,
+    check_unknown_labels,
+    inputs,
+    of_channels,
+    own,
+    shapes,
+)
 from gan_bench.errors import ContractError, UsageError  # noqa: E402
-from gan_bench.recipe import Draw  # noqa: E402
 from gan_bench.testing import check_trainer  # noqa: E402
 from gan_bench.testing.conformance import CHECKS  # noqa: E402
 from gan_bench_jax.base import JaxTrainer, mean_probability  # noqa: E402
 from gan_bench_jax.losses import cross_entropy  # noqa: E402
 from gan_bench_jax.names import in_layout  # noqa: E402
-from gan_bench_recipes.base import LayeredRecipe, hyperparameter  # noqa: E402
-from gan_bench_recipes.layers import Constant, Dense, GlorotUniform, Network  # noqa: E402
 
 pytestmark = pytest.mark.jax
-
-START = GlorotUniform(), Constant(0.0)
-
-
-class Recipe(LayeredRecipe):
-    name: ClassVar[str] = "small"
-    origin: ClassVar[str] = "jax"
-    source: ClassVar[str] = "a test"
-    batch_size: int = hyperparameter(4, "images in a batch", "chosen", ge=1)
-    epochs: int = hyperparameter(1, "passes over the data", "chosen", ge=1)
-
-    def generator(self) -> Network:
-        return Network((self.latent_size,), (Dense(784, *START),))
-
-    def discriminator(self) -> Network:
-        return Network((784,), (Dense(1, *START),))
-
-    def multiply_adds_per_step(self) -> int:
-        return 1
-
-
-class OwnStart(Recipe):
-    """Leaves the initial weights, and what the networks are, to the trainer."""
-
-    def initial_weights(self, seed):
-        return None
-
-    def parameter_counts(self):
-        return None
-
-    def forward_multiply_adds(self):
-        return None
 
 
 def maps(values):
@@ -120,28 +101,8 @@ class Small(JaxTrainer):
         }
 
 
-def built(trainer=Small, recipe=None, seed=0, **attributes):
-    """Build a trainer; ``generator`` and ``discriminator`` replace its networks."""
-    networks = {name: attributes.pop(name, None) for name in ("generator", "discriminator")}
-
-    class Built(trainer):
-        locals().update(attributes)
-
-        def build_networks(self):
-            super().build_networks()
-            for name, network in networks.items():
-                if network is not None:
-                    setattr(self, name, network(self.random))
-
-    recipe = recipe or Built.recipe_class()
-    images = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1), dtype=np.uint8)
-    return Built(recipe, images, np.zeros(20, np.int64), device="cpu", planned_steps=4, seed=seed)
-
-
-def inputs(steps=2):
-    random = np.random.default_rng(1)
-    latents = random.standard_normal((steps, 1, 4, 100), dtype=np.float32)
-    return random.integers(0, 20, (steps, 1, 4)), {"latents": latents}
+def built(trainer=Small, **options):
+    return build(trainer, takes=("random",), **options)
 
 
 def generator_with(*make):
@@ -149,27 +110,6 @@ def generator_with(*make):
     return lambda rngs: nnx.Sequential(
         nnx.Linear(100, 784, rngs=rngs), maps, *(layer(rngs) for layer in make), jnp.tanh
     )
-
-
-def shapes(trainer):
-    return {name: tensor.shape for name, tensor in trainer.weights().items()}
-
-
-def own(trainer, network="generator"):
-    """Return a network's tensors after its first layer, which is dense."""
-    return {
-        name.removeprefix(f"{network}."): shape
-        for name, shape in shapes(trainer).items()
-        if name.startswith(network) and not name.startswith(f"{network}.0.")
-    }
-
-
-def of_channels(count, *names):
-    return dict.fromkeys(names, (count,))
-
-
-NORMS = ("1.gamma", "1.beta")
-MOVING = (*NORMS, "1.moving_mean", "1.moving_variance")
 
 
 @pytest.mark.parametrize(
@@ -356,24 +296,7 @@ ADAM = optax.adam(1e-3)
 @pytest.mark.long
 def test_further_networks_are_weights_and_part_of_checkpoints(tmp_path):
     tested = built(Averaged)
-    tested.set_weights(tested.recipe.initial_weights(0))
-    assert {name.partition(".")[0] for name in tested.weights()} == {
-        *("generator", "discriminator", "average", "critics_0"),
-    }
-    before = tested.weights()
-    batches, draws = inputs(6)
-    latents = draws["latents"]
-    tested.train(batches[:3], {"latents": latents[:3]})
-    tested.save(tmp_path)
-    tested.train(batches[3:], {"latents": latents[3:]})
-    expected = tested.weights()
-    assert all(not np.array_equal(expected[name], before[name]) for name in before)
-    resumed = built(Averaged, seed=3)
-    resumed.load(tmp_path)
-    assert int(resumed.steps) == 3
-    resumed.train(batches[3:], {"latents": latents[3:]})
-    for name, tensor in resumed.weights().items():
-        np.testing.assert_array_equal(tensor, expected[name], err_msg=name)
+    resumed = check_further_networks(tested, lambda: built(Averaged, seed=3), tmp_path)
     assert int(resumed.steps) == int(tested.steps) == 6
     assert tested.both.layers[0] is tested.generator
 
@@ -455,34 +378,14 @@ class Critic(Small):
 
 @pytest.mark.long
 def test_a_critic_reports_two_losses_the_mean_of_a_steps_updates():
-    tested = built(Critic)
-    losses = tested.train(*inputs(3))
-    assert losses.keys() == {"generator", "discriminator"}
-    assert losses["generator"].shape == losses["discriminator"].shape == (3,)
-    single = built(Critic, update=Small.update)
-    expected = single.train(*inputs(3))
-    np.testing.assert_allclose(losses["discriminator"], 2 * expected["discriminator"], rtol=1e-6)
+    check_two_losses(lambda: built(Critic), lambda: built(Critic, update=Small.update))
 
 
 def test_one_of_the_probabilities_may_be_none():
-    class OnlyFake(Small):
-        def update(self, real, draws):
-            return super().update(real, draws) | {"d_real": None}
-
-    losses = built(OnlyFake).train(*inputs())
-    assert losses.keys() == {"generator", "discriminator", "d_fake"}
-    np.testing.assert_array_equal(losses["d_fake"], built().train(*inputs())["d_fake"])
+    check_one_probability(built, Small)
 
 
-@pytest.mark.parametrize(
-    ("losses", "said"),
-    [
-        ((1, 1), 'returned tuple; return the losses by name, such as {"generator": ..., "discr'),
-        ({}, "did not return the loss generator and discriminator, which the recipe declares"),
-        ({"generator": 1}, "did not return the loss discriminator, which"),
-        ({"generator": 1, "discriminator": 1, "penalty": 1}, "returned the loss penalty, which t"),
-    ],
-)
+@pytest.mark.parametrize(("losses", "said"), WRONG)
 def test_too_few_and_too_many_losses_are_one_sentence(losses, said):
     tested = built(update=lambda self, real, draws: losses)
     with pytest.raises(ContractError, match=f"^the update of Built {said}"):
@@ -493,18 +396,6 @@ def test_too_few_and_too_many_losses_are_one_sentence(losses, said):
 def test_a_plugin_with_any_layers_keeps_the_contract():
     results = check_trainer(Critic, only=set(CHECKS))
     assert {result.name: result.detail for result in results if result.status == "failed"} == {}
-
-
-class LabelledRecipe(OwnStart):
-    """A conditional Wasserstein GAN with a gradient penalty, sampled from an average."""
-
-    losses: ClassVar[tuple[str, ...]] = ("generator", "critic")
-    networks: ClassVar[tuple[str, ...]] = ("generator", "discriminator", "average")
-    sampler: ClassVar[str] = "average"
-    conditional: ClassVar[bool] = True
-
-    def draws(self):
-        return super().draws() | {"labels": Draw((), 1, "classes"), "mix": Draw((), 1, "uniform01")}
 
 
 class WithLabels(nnx.Module):
@@ -564,20 +455,7 @@ def test_a_conditional_critic_with_draws_of_its_own_keeps_the_contract():
 
 
 def test_labels_that_no_training_image_has_are_one_sentence():
-    images, labels = np.zeros((8, 28, 28, 1), np.uint8), np.arange(8) % 4
-    recipe = LabelledRecipe()
-    tested = Labelled(recipe, images, labels, device="cpu", planned_steps=1, seed=0)
-    latents = np.zeros((2, 100), np.float32)
-    assert tested.sample(latents, np.array([0, 3])).shape == (2, 28, 28, 1)
-    for wrong in ([0, 4], [-1, 0]):
-        with pytest.raises(
-            UsageError, match=r"^The labels are -?\d to \d; .* images are 0 to 3\.$"
-        ):
-            tested.sample(latents, np.array(wrong))
-        with pytest.raises(UsageError, match="those of the training images are 0 to 3"):
-            tested.forward(latents, np.zeros((2, 28, 28, 1)), False, np.array(wrong))
-    with pytest.raises(UsageError, match="its samples need labels"):
-        tested.sample(latents)
+    check_unknown_labels(Labelled)
 
 
 def test_a_declared_network_that_is_not_built_is_one_sentence():
@@ -585,9 +463,6 @@ def test_a_declared_network_that_is_not_built_is_one_sentence():
         UsageError, match=r"^Built has no average, which is in its recipe's network"
     ):
         built(recipe=LabelledRecipe())
-
-
-USUAL = {"forward outputs", "forward modes", "forward leaves no trace", "save and load"}
 
 
 class Usual(Small):
@@ -707,7 +582,7 @@ def test_a_step_of_float32_that_computes_in_float64_is_one_sentence(trainer, wha
         UsageError, match=rf"^The update of Built {what}, where the recipe's dtype is float32; "
     ):
         built(trainer).train(*inputs())
-    tested = built(trainer, Recipe(dtype="float64"))
+    tested = built(trainer, recipe=Recipe(dtype="float64"))
     assert np.isfinite(tested.train(*inputs())["generator"]).all()
 
 

@@ -12,49 +12,28 @@ tf = pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extr
 import keras  # noqa: E402
 from keras import layers  # noqa: E402
 
+from base_cases import (  # noqa: E402
+    USUAL,
+    WRONG,
+    LabelledRecipe,
+    OwnStart,
+    Recipe,
+    build,
+    check_further_networks,
+    check_one_probability,
+    check_two_losses,
+    check_unknown_labels,
+    inputs,
+    own,
+)
 from gan_bench.errors import ContractError, UsageError  # noqa: E402
 from gan_bench.plugins.frameworks import GlobalState, seeded  # noqa: E402
-from gan_bench.recipe import Draw  # noqa: E402
 from gan_bench.testing import check_trainer  # noqa: E402
 from gan_bench.testing.conformance import CHECKS  # noqa: E402
 from gan_bench_keras.base import KerasTrainer, descend, differentiate  # noqa: E402
 from gan_bench_keras.losses import cross_entropy  # noqa: E402
-from gan_bench_recipes.base import LayeredRecipe, hyperparameter  # noqa: E402
-from gan_bench_recipes.layers import Constant, Dense, GlorotUniform, Network  # noqa: E402
 
 pytestmark = pytest.mark.keras
-
-START = GlorotUniform(), Constant(0.0)
-
-
-class Recipe(LayeredRecipe):
-    name: ClassVar[str] = "small"
-    origin: ClassVar[str] = "keras"
-    source: ClassVar[str] = "a test"
-    batch_size: int = hyperparameter(4, "images in a batch", "chosen", ge=1)
-    epochs: int = hyperparameter(1, "passes over the data", "chosen", ge=1)
-
-    def generator(self) -> Network:
-        return Network((self.latent_size,), (Dense(784, *START),))
-
-    def discriminator(self) -> Network:
-        return Network((784,), (Dense(1, *START),))
-
-    def multiply_adds_per_step(self) -> int:
-        return 1
-
-
-class OwnStart(Recipe):
-    """Leaves the initial weights, and what the networks are, to the trainer."""
-
-    def initial_weights(self, seed):
-        return None
-
-    def parameter_counts(self):
-        return None
-
-    def forward_multiply_adds(self):
-        return None
 
 
 class Small(KerasTrainer):
@@ -99,29 +78,8 @@ class Small(KerasTrainer):
         }
 
 
-def built(trainer=Small, **attributes):
-    """Build a trainer; ``generator`` and ``discriminator`` replace its networks."""
-    networks = {name: attributes.pop(name, None) for name in ("generator", "discriminator")}
-
-    class Built(trainer):
-        locals().update(attributes)
-
-        def build_networks(self):
-            super().build_networks()
-            for name, network in networks.items():
-                if network is not None:
-                    setattr(self, name, network())
-
-    images = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1), dtype=np.uint8)
-    labels = np.zeros(20, np.int64)
-    with seeded(0):
-        return Built(Built.recipe_class(), images, labels, device="cpu", planned_steps=4, seed=0)
-
-
-def inputs(steps=2):
-    random = np.random.default_rng(1)
-    latents = random.standard_normal((steps, 1, 4, 100), dtype=np.float32)
-    return random.integers(0, 20, (steps, 1, 4)), {"latents": latents}
+def built(trainer=Small, **options):
+    return build(trainer, **options)
 
 
 def generator_with(*more):
@@ -134,15 +92,6 @@ def generator_with(*more):
             layers.Activation("tanh"),
         ]
     )
-
-
-def own(trainer):
-    """Return the generator's tensors after its first layer, which is dense."""
-    return {
-        name.removeprefix("generator."): tensor.shape
-        for name, tensor in trainer.weights().items()
-        if name.startswith("generator.") and not name.startswith("generator.0.")
-    }
 
 
 class Block(layers.Layer):
@@ -268,24 +217,7 @@ class Averaged(Small):
 
 
 def test_further_networks_are_weights_and_part_of_checkpoints(tmp_path):
-    tested = built(Averaged)
-    tested.set_weights(tested.recipe.initial_weights(0))
-    assert {name.partition(".")[0] for name in tested.weights()} == {
-        *("generator", "discriminator", "average", "critics_0"),
-    }
-    batches, draws = inputs(6)
-    latents = draws["latents"]
-    tested.train(batches[:3], {"latents": latents[:3]})
-    tested.save(tmp_path)
-    generators = GlobalState.now()
-    tested.train(batches[3:], {"latents": latents[3:]})
-    resumed = built(Averaged)
-    resumed.load(tmp_path)
-    GlobalState(generators.values).restore()
-    resumed.train(batches[3:], {"latents": latents[3:]})
-    expected = tested.weights()
-    for name, tensor in resumed.weights().items():
-        np.testing.assert_array_equal(tensor, expected[name], err_msg=name)
+    check_further_networks(built(Averaged), lambda: built(Averaged), tmp_path)
 
 
 class Critic(Small):
@@ -314,13 +246,10 @@ class Critic(Small):
 
 
 def test_a_critic_reports_two_losses_the_mean_of_a_steps_updates():
-    losses = built(Small, update=lambda self, *given: twice(Small.update(self, *given))).train(
-        *inputs(3)
-    )
-    assert losses.keys() == {"generator", "discriminator"}
-    assert losses["generator"].shape == losses["discriminator"].shape == (3,)
-    expected = built().train(*inputs(3))
-    np.testing.assert_allclose(losses["discriminator"], 2 * expected["discriminator"], rtol=1e-6)
+    def doubled(self, *given):
+        return twice(Small.update(self, *given))
+
+    check_two_losses(lambda: built(update=doubled), built)
 
 
 def twice(losses):
@@ -329,21 +258,7 @@ def twice(losses):
 
 
 def test_one_of_the_probabilities_may_be_none():
-    class OnlyFake(Small):
-        def update(self, real, draws):
-            return super().update(real, draws) | {"d_real": None}
-
-    losses = built(OnlyFake).train(*inputs())
-    assert losses.keys() == {"generator", "discriminator", "d_fake"}
-    np.testing.assert_array_equal(losses["d_fake"], built().train(*inputs())["d_fake"])
-
-
-WRONG = [
-    ((1.0, 1.0), 'returned tuple; return the losses by name, such as {"generator": ..., "disc'),
-    ({}, "did not return the loss generator and discriminator, which the recipe declares"),
-    ({"generator": None, "discriminator": 1.0}, "did not return the loss generator, which"),
-    ({"generator": 1.0, "discriminator": 1.0, "penalty": 1.0}, "returned the loss penalty, which"),
-]
+    check_one_probability(built, Small)
 
 
 @pytest.mark.parametrize(("losses", "said"), WRONG)
@@ -373,14 +288,6 @@ def test_a_checkpoint_holds_no_state_of_a_device(tmp_path):
     other.load(tmp_path)
     latents = inputs()[1]["latents"][0, 0]
     np.testing.assert_array_equal(other.sample(latents), tested.sample(latents))
-
-
-@pytest.fixture
-def kept():
-    """Leave the generators of the test session as they are."""
-    state = GlobalState.now()
-    yield
-    state.restore()
 
 
 @pytest.mark.parametrize("seed", [0, 7, 2**32, 2**64 - 1])
@@ -427,18 +334,6 @@ def test_a_traced_function_goes_on_with_kerass_generator_that_it_was_traced_with
     assert [other().numpy().tolist() for _ in range(3)] == expected
     first.restore()
     assert [one().numpy().tolist() for _ in range(3)] == expected
-
-
-class LabelledRecipe(OwnStart):
-    """A conditional Wasserstein GAN with a gradient penalty, sampled from an average."""
-
-    losses: ClassVar[tuple[str, ...]] = ("generator", "critic")
-    networks: ClassVar[tuple[str, ...]] = ("generator", "discriminator", "average")
-    sampler: ClassVar[str] = "average"
-    conditional: ClassVar[bool] = True
-
-    def draws(self):
-        return super().draws() | {"labels": Draw((), 1, "classes"), "mix": Draw((), 1, "uniform01")}
 
 
 class Labelled(KerasTrainer):
@@ -495,20 +390,7 @@ def test_a_conditional_critic_with_draws_of_its_own_keeps_the_contract():
 
 
 def test_labels_that_no_training_image_has_are_one_sentence():
-    images, labels = np.zeros((8, 28, 28, 1), np.uint8), np.arange(8) % 4
-    recipe = LabelledRecipe()
-    tested = Labelled(recipe, images, labels, device="cpu", planned_steps=1, seed=0)
-    latents = np.zeros((2, 100), np.float32)
-    assert tested.sample(latents, np.array([0, 3])).shape == (2, 28, 28, 1)
-    for wrong in ([0, 4], [-1, 0]):
-        with pytest.raises(
-            UsageError, match=r"^The labels are -?\d to \d; .* images are 0 to 3\.$"
-        ):
-            tested.sample(latents, np.array(wrong))
-        with pytest.raises(UsageError, match="those of the training images are 0 to 3"):
-            tested.forward(latents, np.zeros((2, 28, 28, 1)), False, np.array(wrong))
-    with pytest.raises(UsageError, match="its samples need labels"):
-        tested.sample(latents)
+    check_unknown_labels(Labelled)
 
 
 class Average:
@@ -540,9 +422,6 @@ def test_variables_that_no_network_has_are_refused(make, path):
 
     with pytest.raises(UsageError, match=rf"^{re.escape(path)} of \w+ has variables that no"):
         built(Holds)
-
-
-USUAL = {"forward outputs", "forward modes", "forward leaves no trace", "save and load"}
 
 
 class Usual(Small):

@@ -4,7 +4,6 @@ import copy
 import json
 import re
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -14,49 +13,32 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed (extra: to
 from torch import nn  # noqa: E402
 from torch.nn.utils import parametrizations  # noqa: E402
 
+from base_cases import (  # noqa: E402
+    MOVING,
+    NORMS,
+    USUAL,
+    WRONG,
+    LabelledRecipe,
+    OwnStart,
+    Recipe,
+    build,
+    check_further_networks,
+    check_one_probability,
+    check_two_losses,
+    check_unknown_labels,
+    inputs,
+    of_channels,
+    own,
+    shapes,
+)
 from gan_bench.errors import ContractError, UsageError  # noqa: E402
 from gan_bench.plugins.frameworks import GlobalState, seeded  # noqa: E402
-from gan_bench.recipe import Draw  # noqa: E402
 from gan_bench.testing import check_trainer  # noqa: E402
 from gan_bench.testing.conformance import CHECKS  # noqa: E402
-from gan_bench_recipes.base import LayeredRecipe, hyperparameter  # noqa: E402
-from gan_bench_recipes.layers import Constant, Dense, GlorotUniform, Network  # noqa: E402
 from gan_bench_torch.base import TorchTrainer, descend  # noqa: E402
 from gan_bench_torch.losses import cross_entropy  # noqa: E402
 
 pytestmark = pytest.mark.torch
-
-START = GlorotUniform(), Constant(0.0)
-
-
-class Recipe(LayeredRecipe):
-    name: ClassVar[str] = "small"
-    origin: ClassVar[str] = "torch"
-    source: ClassVar[str] = "a test"
-    batch_size: int = hyperparameter(4, "images in a batch", "chosen", ge=1)
-    epochs: int = hyperparameter(1, "passes over the data", "chosen", ge=1)
-
-    def generator(self) -> Network:
-        return Network((self.latent_size,), (Dense(784, *START),))
-
-    def discriminator(self) -> Network:
-        return Network((784,), (Dense(1, *START),))
-
-    def multiply_adds_per_step(self) -> int:
-        return 1
-
-
-class OwnStart(Recipe):
-    """Leaves the initial weights, and what the networks are, to the trainer."""
-
-    def initial_weights(self, seed):
-        return None
-
-    def parameter_counts(self):
-        return None
-
-    def forward_multiply_adds(self):
-        return None
 
 
 class Small(TorchTrainer):
@@ -89,56 +71,14 @@ class Small(TorchTrainer):
         }
 
 
-def built(trainer=Small, recipe=None, **attributes):
-    """Build a trainer; ``generator`` and ``discriminator`` replace its networks."""
-    networks = {name: attributes.pop(name, None) for name in ("generator", "discriminator")}
-
-    class Built(trainer):
-        locals().update(attributes)
-
-        def build_networks(self):
-            super().build_networks()
-            for name, network in networks.items():
-                if network is not None:
-                    setattr(self, name, network())
-
-    recipe = recipe or Built.recipe_class()
-    torch.manual_seed(0)
-    images = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1), dtype=np.uint8)
-    return Built(recipe, images, np.zeros(20, np.int64), device="cpu", planned_steps=4, seed=0)
-
-
-def inputs(steps=2):
-    random = np.random.default_rng(1)
-    latents = random.standard_normal((steps, 1, 4, 100), dtype=np.float32)
-    return random.integers(0, 20, (steps, 1, 4)), {"latents": latents}
+def built(trainer=Small, **options):
+    return build(trainer, **options)
 
 
 def generator_with(*layers):
     return lambda: nn.Sequential(
         nn.Linear(100, 784), nn.Unflatten(1, (1, 28, 28)), *layers, nn.Tanh()
     )
-
-
-def shapes(trainer):
-    return {name: tensor.shape for name, tensor in trainer.weights().items()}
-
-
-def own(trainer, network="generator"):
-    """Return a network's tensors after its first layer, which is dense."""
-    return {
-        name.removeprefix(f"{network}."): shape
-        for name, shape in shapes(trainer).items()
-        if name.startswith(network) and not name.startswith(f"{network}.0.")
-    }
-
-
-def of_channels(count, *names):
-    return dict.fromkeys(names, (count,))
-
-
-NORMS = ("1.gamma", "1.beta")
-MOVING = (*NORMS, "1.moving_mean", "1.moving_variance")
 
 
 @pytest.mark.parametrize(
@@ -320,21 +260,7 @@ class Averaged(Small):
 
 def test_further_networks_are_weights_and_part_of_checkpoints(tmp_path):
     tested = built(Averaged)
-    tested.set_weights(tested.recipe.initial_weights(0))
-    assert {name.partition(".")[0] for name in tested.weights()} == {
-        *("generator", "discriminator", "average", "critics_0"),
-    }
-    batches, draws = inputs(6)
-    latents = draws["latents"]
-    tested.train(batches[:3], {"latents": latents[:3]})
-    tested.save(tmp_path)
-    tested.train(batches[3:], {"latents": latents[3:]})
-    resumed = built(Averaged)
-    resumed.load(tmp_path)
-    resumed.train(batches[3:], {"latents": latents[3:]})
-    expected = tested.weights()
-    for name, tensor in resumed.weights().items():
-        np.testing.assert_array_equal(tensor, expected[name], err_msg=name)
+    resumed = check_further_networks(tested, lambda: built(Averaged), tmp_path)
     rates = [t.generator_optimiser.param_groups[0]["lr"] for t in (tested, resumed)]
     assert rates == [0.05 / 2**6] * 2
 
@@ -380,32 +306,11 @@ class Critic(Small):
 
 
 def test_a_critic_reports_two_losses_the_mean_of_a_steps_updates():
-    tested = built(Critic)
-    losses = tested.train(*inputs(3))
-    assert losses.keys() == {"generator", "discriminator"}
-    assert losses["generator"].shape == losses["discriminator"].shape == (3,)
-    single = built(Critic, update=Small.update)
-    expected = single.train(*inputs(3))
-    np.testing.assert_allclose(losses["discriminator"], 2 * expected["discriminator"], rtol=1e-6)
-
-
-WRONG = [
-    ((1, 1), 'returned tuple; return the losses by name, such as {"generator": ..., "discr'),
-    ({}, "did not return the loss generator and discriminator, which the recipe declares"),
-    ({"generator": 1}, "did not return the loss discriminator, which"),
-    ({"generator": None, "discriminator": 1}, "did not return the loss generator, which"),
-    ({"generator": 1, "discriminator": 1, "penalty": 1}, "returned the loss penalty, which the r"),
-]
+    check_two_losses(lambda: built(Critic), lambda: built(Critic, update=Small.update))
 
 
 def test_one_of_the_probabilities_may_be_none():
-    class OnlyFake(Small):
-        def update(self, real, draws):
-            return super().update(real, draws) | {"d_real": None}
-
-    losses = built(OnlyFake).train(*inputs())
-    assert losses.keys() == {"generator", "discriminator", "d_fake"}
-    np.testing.assert_array_equal(losses["d_fake"], built().train(*inputs())["d_fake"])
+    check_one_probability(built, Small)
 
 
 @pytest.mark.parametrize(("losses", "said"), WRONG)
@@ -523,14 +428,6 @@ def test_a_checkpoint_of_another_kind_of_device_is_loaded(tmp_path, held):
         np.testing.assert_array_equal(other.weights()[name], tensor)
 
 
-@pytest.fixture
-def kept():
-    """Leave the generators of the test session as they are."""
-    state = GlobalState.now()
-    yield
-    state.restore()
-
-
 @pytest.mark.parametrize("seed", [0, 7, 2**32, 2**64 - 1])
 def test_a_seed_determines_pytorchs_numbers_and_a_state_goes_on(seed, kept):
     def sums():
@@ -566,18 +463,6 @@ def test_other_losses_in_another_step_are_one_sentence():
     said = "returned generator, discriminator, d_real and d_fake in one step and generator, disc"
     with pytest.raises(ContractError, match=f"^the update of Built {said}"):
         built(Changing).train(*inputs())
-
-
-class LabelledRecipe(OwnStart):
-    """A conditional Wasserstein GAN with a gradient penalty, sampled from an average."""
-
-    losses: ClassVar[tuple[str, ...]] = ("generator", "critic")
-    networks: ClassVar[tuple[str, ...]] = ("generator", "discriminator", "average")
-    sampler: ClassVar[str] = "average"
-    conditional: ClassVar[bool] = True
-
-    def draws(self):
-        return super().draws() | {"labels": Draw((), 1, "classes"), "mix": Draw((), 1, "uniform01")}
 
 
 MAP = 1, 28, 28
@@ -636,20 +521,7 @@ def test_a_conditional_critic_with_draws_of_its_own_keeps_the_contract():
 
 
 def test_labels_that_no_training_image_has_are_one_sentence():
-    images, labels = np.zeros((8, 28, 28, 1), np.uint8), np.arange(8) % 4
-    recipe = LabelledRecipe()
-    tested = Labelled(recipe, images, labels, device="cpu", planned_steps=1, seed=0)
-    latents = np.zeros((2, 100), np.float32)
-    assert tested.sample(latents, np.array([0, 3])).shape == (2, 28, 28, 1)
-    for wrong in ([0, 4], [-1, 0]):
-        with pytest.raises(
-            UsageError, match=r"^The labels are -?\d to \d; .* images are 0 to 3\.$"
-        ):
-            tested.sample(latents, np.array(wrong))
-        with pytest.raises(UsageError, match="those of the training images are 0 to 3"):
-            tested.forward(latents, np.zeros((2, 28, 28, 1)), False, np.array(wrong))
-    with pytest.raises(UsageError, match="its samples need labels"):
-        tested.sample(latents)
+    check_unknown_labels(Labelled)
 
 
 def test_a_declared_network_that_is_not_built_is_one_sentence():
@@ -722,9 +594,6 @@ def test_a_loss_that_is_no_tensor_is_one_sentence():
         ContractError, match=r"the loss generator as float; return the tensor itself"
     ):
         built(Floats).train(*inputs())
-
-
-USUAL = {"forward outputs", "forward modes", "forward leaves no trace", "save and load"}
 
 
 class Usual(Small):
