@@ -6,8 +6,8 @@ spaces and without values that are the default. Of seed 0, which the report show
 grids of the samples at three evaluation points, in 16 grey levels. `--into` names another folder,
 such as that of a GPU's results (docs/gpu.md).
 
-`python scripts/reference.py work --hours 2 --processor 1` makes the runs that are missing there, one
-after the other; `state` counts them (`reference_queue` has the list).
+`python scripts/reference.py work --hours 2 --processor 1` makes the runs that are missing there,
+one after the other; `state` counts them (`reference_queue` has the list).
 
 `python scripts/reference.py show` writes reports/reference, the README's table and pictures, and
 the table beside published figures in results/reference/README.md, all from results/reference.
@@ -258,7 +258,7 @@ def _by_recipe(group: Group) -> Iterator[str]:
     yield f"| :--- | :--- |{' ---: |' * len(titles)}"
     for recipe in recipes:
         found = [rows.get((recipe, name)) for name in names]
-        fids = (figure(row.fid.mean if row and row.fid else None) for row in found)
+        fids = (_spread(row.fid if row else None) for row in found)
         rates = (row.images_per_s if row else None for row in found)
         speeds = (figure(rate.mean if rate else None) for rate in rates)
         yield f"| {' | '.join([f'`{recipe}`', RECIPES[recipe], *fids, *speeds])} |"
@@ -274,11 +274,15 @@ def _by_recipe(group: Group) -> Iterator[str]:
 def _how(group: Group) -> str:
     fewest, most = (by(len(row.ok_runs) for row in group.rows) for by in (min, max))
     seeds = many(most, "seed") if fewest == most else f"{fewest} to {most} seeds"
+    lacking = {*reference_queue.missing(KEPT)} & {*reference_queue.sources()}
+    if lacking:
+        seeds += f" so far ({many(len(lacking), 'run')} of these recipes are still to be made)"
     sizes = sorted({run.spec.images_per_step for run in group.runs})
     times = group.speed or f"the runs on {group.setting.hardware}"
     how = (
         f"{group.setting.budget_images:,} training images each, "
-        f"in batches of {' or '.join(map(str, sizes))}; means of {seeds}; "
+        f"in batches of {' or '.join(map(str, sizes))}; FIDs are means of {seeds}, with the lowest "
+        f"and the highest; "
         f"{many(group.setting.threads, 'processor thread')}. Speeds are from {times}."
     )
     scored = group.scored
@@ -298,7 +302,7 @@ def _spread(spread: SeedValues | None) -> str:
     if spread is None:
         return "—"
     if spread.seeds == 1:
-        return figure(spread.mean)
+        return f"{figure(spread.mean)} (one seed)"
     return f"{figure(spread.mean)} ({figure(spread.low)} to {figure(spread.high)})"
 
 

@@ -25,8 +25,8 @@ from gan_bench.text import many
 IMAGES: Final = 120_000
 PROTOCOL: Final = ("--preset", "standard", "--threads", "1", "--features", "lenet")
 SMALL_BATCHES: Final = ("--set", "batch_size=32")
-"""They make 3,750 updates of these images, after which all but ``enhanced`` draw digits. With their
-own batches of 256, ``baseline`` and ``enhanced`` have drawn nothing by then."""
+"""They make 3,750 updates of these images, after which all but ``baseline`` and ``enhanced`` draw
+digits. With their own batches of 256, these two have drawn nothing by then."""
 OWN_BATCHES: Final = ("baseline", "enhanced")
 """Recipes that a claim compares: also run in PyTorch with their own batches, on more images."""
 OWN_BATCHES_IMAGES: Final = 480_000
@@ -87,12 +87,12 @@ def planned() -> list[Item]:
         for seed in range(SEEDS["torch"])
         for recipe in OWN_BATCHES
     ]
-    return [
-        *_by_seed(SOURCES, tuple(SEEDS)),
-        *_by_seed(SLOW_SOURCES, tuple(SEEDS)),
-        *own,
-        *_by_seed(PAPERS, ("torch",)),
-    ]
+    return [*sources(), *own, *_by_seed(PAPERS, ("torch",))]
+
+
+def sources() -> list[Item]:
+    """Return the runs of the sources' recipes in small batches, in their order."""
+    return [*_by_seed(SOURCES, tuple(SEEDS)), *_by_seed(SLOW_SOURCES, tuple(SEEDS))]
 
 
 def _by_seed(recipes: Sequence[str], frameworks: Sequence[str]) -> list[Item]:

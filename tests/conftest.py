@@ -44,7 +44,7 @@ pytest.register_assert_rewrite("base_cases", "written_report")
 
 
 @pytest.fixture
-def kept():
+def generators_kept():
     """Leave the global generators of the test session as they are."""
     state = GlobalState.now()
     yield

@@ -241,7 +241,7 @@ def test_snapshots_are_scored_again_later_without_training(bench, plugin, tmp_pa
 def test_more_features_for_a_finished_run_train_nothing(bench, plugin, tmp_path):
     target = plugin("small")
     assert bench("run", target, *RUN).code == 0
-    features = f"lenet,{write_means(tmp_path / 'means.onnx')}"
+    features = f"lenet,{write_means(tmp_path / 'means.onnx', image=('n', 28, 28, 1))}"
     log = next((bench.folder / "results/local/runs").glob("*/events.jsonl"))
     events = log.read_bytes()
     assert bench("run", target, *RUN, "--features", features).code == 0

@@ -1,12 +1,11 @@
 """Which scores of a run are missing, and what remains of its snapshots once it has them."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bench import scored_here
+from bench import STORED_GATE, scored_here
 from damaged_snapshots import DAMAGES, cut_end
 from gan_bench import data
 from gan_bench.errors import UsageError
@@ -29,7 +28,6 @@ from gan_bench.scoring.features import FeatureChoice, Scoring
 pytestmark = pytest.mark.slow
 
 SAMPLES = 500
-STORED = Path(__file__).parents[1] / "support" / "stored_gate"
 LENET, OTHER = FeatureChoice("lenet"), FeatureChoice("inception", 250)
 FID = Scoring(metrics=("fid",), cache=False)
 
@@ -306,7 +304,7 @@ def test_a_folder_that_is_no_run_is_not_scored(tmp_path, folder):
 def test_a_damaged_specification_is_a_problem_of_its_run(tmp_path, folder, changes):
     results = open_results(tmp_path / "results", create=True)
     folder.path.rename(results.run("broken").path)
-    sound = next(STORED.rglob("spec.json")).read_text()
+    sound = next(STORED_GATE.rglob("spec.json")).read_text()
     results.run("broken").spec.write_text(json.dumps(json.loads(sound) | changes))
     (outcome,) = again(results)
     assert outcome.run_id == "broken"

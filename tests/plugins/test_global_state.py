@@ -8,7 +8,7 @@ import pytest
 
 from gan_bench.plugins.frameworks import GlobalState, seeded
 
-pytestmark = pytest.mark.usefixtures("kept")
+pytestmark = pytest.mark.usefixtures("generators_kept")
 
 SEEDS = [0, 7, 2**32, 2**64 - 1]
 

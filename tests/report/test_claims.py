@@ -408,11 +408,23 @@ def test_quality_is_not_judged_of_a_recipe_that_has_not_learnt(results, found):
     row = found()[BETTER]
     assert row.verdict == "undecided"
     assert row.why == (
-        "torch-enhanced has not learnt at this budget: its FID is 141, that of an untrained "
+        "enhanced has not learnt at this budget: its mean FID is 141, that of an untrained "
         "generator 150"
     )
     assert "more than these 60,000 training images in a run" in row.remedy
     assert found()[SLOWER].verdict == "holds"
+
+
+def test_no_twin_is_left_out_for_a_high_fid(results):
+    """That would be a choice by the outcome; the recipe's mean is below half of 150."""
+    for framework, fids in (("torch", [90.0, 91.0, 92.0]), ("keras", [20.0, 21.0, 22.0])):
+        add(results, f"{framework}-enhanced", fids)
+        add(results, f"{framework}-baseline", [40.0, 41.0, 42.0])
+    rows = claims(only_group(results), load_results(results).losses)
+    verdict, *by_framework = [row for row in rows if row.claim == BETTER]
+    assert verdict.pair == "enhanced against baseline in keras and torch"
+    assert [row.framework for row in by_framework] == ["keras", "torch"]
+    assert not [row.why for row in rows if "has not learnt" in row.why]
 
 
 def test_what_is_undecided_says_what_would_decide_it(results, found):

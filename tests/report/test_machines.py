@@ -48,7 +48,7 @@ def test_times_are_of_one_machine_and_those_of_others_are_missing_or_apart(found
     )
     for text in (*found.both(), text_of(found.rendered_short)):
         assert "times from Model X, 2 cores (CPU, 2 threads) alone" in text
-        assert "No times here, as it only ran elsewhere: torch-enhanced." in text
+        assert "Without times here, after runs elsewhere only: torch-enhanced." in text
         assert "Model Y, 2 cores (CPU, 1 thread)" in text
         assert "1 seed ran several times on 2 machines and count" in text
     [table] = [
@@ -73,7 +73,7 @@ def test_verdicts_on_times_compare_one_machine(found):
     assert "recipe enhanced has the lowest" in verdicts["Quality at equal images"]
     assert "keras-dcgan trains fastest: 200 images/s" in verdicts["Speed"]
     assert verdicts["Speed"].endswith(
-        "Not compared, as it has no run on Model X, 2 cores (CPU, 2 threads): torch-enhanced."
+        "Not compared, without a run on Model X, 2 cores (CPU, 2 threads): torch-enhanced."
     )
     for text in found.both():
         assert "fastest of 2 on one machine, 200 images/s" in text

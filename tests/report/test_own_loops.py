@@ -7,8 +7,10 @@ from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.summary import summarise
 from gan_bench.plugins.registry import Implementation
 from gan_bench.report import write_report
+from gan_bench.report.sections.answer import answer
 from gan_bench.report.sections.recipe_vs_framework import crossed
 from gan_bench.report.sections.side_by_side import are_twins
+from gan_bench.report.sections.standings import standings
 from gan_bench.results.load import load_results
 from report_folder import add_run, empty_results, run_spec, scores_of
 
@@ -49,6 +51,20 @@ def test_an_own_loop_is_ranked_and_is_no_twin(group):
     fid, _ = crossed(group).tables
     assert [row[0].split()[0] for row in fid.rows] == ["dcgan"]
     assert "0.83 (0.8" in fid.rows[0][3]  # torch / keras, without the own loop's 11
+
+
+def test_a_recipe_has_its_own_seeds_beside_an_own_loop_of_its_name(tmp_path):
+    path = empty_results(tmp_path / "results")
+    twins = {"torch-dcgan": 10.0, "keras-dcgan": 10.1, "torch-decay": 40.0, "keras-decay": 40.4}
+    for name, fid in (twins | {"dcgan": 80.0}).items():
+        for seed in range(5 if name == "dcgan" else 3):
+            spec = own_loop(name, "torch", seed) if name == "dcgan" else run_spec(name, seed)
+            add_run(path, spec, scores=[scores_of({0: 150.0, 600: fid + seed / 10})])
+    frames = load_results(path)
+    (group,) = summarise(collect_runs(path, frames), frames).groups
+    verdict, *_ = answer(group, standings(group, None), None)
+    assert verdict.sentence.startswith("The recipe dcgan has the lowest final FID")
+    assert "mean of 3 seeds, " in verdict.sentence
 
 
 def test_two_own_loops_of_one_name_are_no_twins(results):

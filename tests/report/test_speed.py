@@ -121,7 +121,7 @@ def test_recipes_are_told_apart_with_the_errors_of_the_study(folder):
     of = [*specs(), run_spec("torch-decay"), run_spec("keras-decay")]
     write(folder, of=of, rates=dict(enumerate((100.0, 200.0, 50.0, 100.0))), drift=0.3)
     group = group_of(folder)
-    recipes = standings(group, None).in_speed.found.recipes
+    recipes = standings(group, None).in_speed.certain.recipes
     found = recipes.between("dcgan", "decay")
     signs = {"dcgan": 0.5, "decay": -0.5}
     test = group.speed.contrast({row.label: signs[row.recipe] for row in group.rows})
@@ -148,7 +148,7 @@ def test_recipes_are_ranked_by_all_turns_though_twins_share_few_repeats(folder, 
 
     rates = dict(enumerate((100.0, 200.0, 150.0, 150.0)))
     write(folder, of=of, rates=rates, repeats=12, changed=discarded if half else missing)
-    recipes = standings(group_of(folder), None).in_speed.found.recipes
+    recipes = standings(group_of(folder), None).in_speed.certain.recipes
     assert recipes.labels == ["decay", "dcgan"] and recipes.clearly("decay", "dcgan")
     assert recipes.spreads["dcgan"].mean == pytest.approx(141, rel=0.02)
 

@@ -228,7 +228,8 @@ def quick_xla(monkeypatch: pytest.MonkeyPatch) -> None:
     Compiling a training step takes half as long. For tests in which JAX's speed and last bits do
     not matter.
     """
-    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
+    monkeypatch.setenv("XLA_FLAGS", flags.strip())
 
 
 @pytest.fixture

@@ -120,8 +120,9 @@ class Report:
         self.data = data_of(self.html) | grids
         ids = [element.get("id") for element in self.page.iter() if element.get("id")]
         assert len(ids) == len(set(ids))
-        for name in re.findall(r'src="figures/([^"]+)"', self.markdown + self.short) if out else ():
-            with Image.open(out / "figures" / name) as picture:
+        for source in re.findall(r'src="([^"]+)"', self.markdown + self.short) if out else ():
+            assert source.startswith("figures/")
+            with Image.open(out / source) as picture:
                 picture.verify()
 
     def both(self) -> tuple[str, str]:

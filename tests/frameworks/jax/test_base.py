@@ -102,7 +102,7 @@ class Small(JaxTrainer):
 
 
 def built(trainer=Small, **options):
-    return build(trainer, takes=("random",), **options)
+    return build(trainer, make=lambda network, tested: network(tested.random), **options)
 
 
 def generator_with(*make):

@@ -72,6 +72,7 @@ class Small(TorchTrainer):
 
 
 def built(trainer=Small, **options):
+    torch.manual_seed(0)
     return build(trainer, **options)
 
 
@@ -429,7 +430,7 @@ def test_a_checkpoint_of_another_kind_of_device_is_loaded(tmp_path, held):
 
 
 @pytest.mark.parametrize("seed", [0, 7, 2**32, 2**64 - 1])
-def test_a_seed_determines_pytorchs_numbers_and_a_state_goes_on(seed, kept):
+def test_a_seed_determines_pytorchs_numbers_and_a_state_goes_on(seed, generators_kept):
     def sums():
         layer = torch.nn.Linear(3, 4)  # a default initialiser
         shuffled = torch.utils.data.DataLoader(list(range(50)), batch_size=50, shuffle=True)
@@ -445,7 +446,7 @@ def test_a_seed_determines_pytorchs_numbers_and_a_state_goes_on(seed, kept):
     assert sums() == second
 
 
-def test_a_state_with_more_generators_than_this_machine_has_is_restored(kept):
+def test_a_state_with_more_generators_than_this_machine_has_is_restored(generators_kept):
     # PyTorch's of a machine with two GPUs; their states have 16 bytes.
     values = GlobalState.now().values
     expected = torch.rand(3).tolist()

@@ -35,7 +35,7 @@ NOTE = (
     "geometric means. In brackets: 95 % interval, without Holm's correction. The loss is its mean "
     "over the last tenth of the steps. Roughness: the standard deviation of a loss's changes from "
     "step to step, divided by its absolute mean, over the second half of the steps. Quality is not "
-    "judged of a recipe whose FID is above half of the untrained generators'."
+    "judged of a recipe whose mean FID is above half of the untrained generators'."
 )
 """How to read the verdicts."""
 _ONE_SEED = "one seed"

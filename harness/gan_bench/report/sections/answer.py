@@ -86,10 +86,11 @@ def _quality(group: Group, standing: Standing | None, updates: EqualUpdates | No
     topic = "Quality at equal images"
     if standing is None:
         return _none(topic, _unranked_sentence(group))
-    lead = "has the lowest final FID" if len(standing) > 1 else "is the only one with a final FID"
+    several = len(standing.implementations.labels) > 1
+    lead = "has the lowest final FID" if several else "is the only one with a final FID"
     planned = {row.label: len(row.runs) for row in group.rows}
     verdict = _verdict(topic, standing, f"{lead} ({group.features} features)", planned=planned)
-    if updates is None or not updates.same or len(standing) < 2:
+    if updates is None or not updates.same or not several:
         return verdict
     return _with(
         verdict,
@@ -147,7 +148,8 @@ def _speed(group: Group, standing: Standing | None) -> Verdict:
     if standing is None:
         return _none(topic, "No run was long enough to measure its speed, so speed is not ranked.")
     ranks = standing.implementations
-    verdict = _verdict(topic, standing, "trains fastest" if len(standing) > 1 else "trains")
+    several = len(ranks.labels) > 1
+    verdict = _verdict(topic, standing, "trains fastest" if several else "is the only one timed")
     verdict = _doubted(verdict, group, ranks)
     if group.speed is not None:
         said = [f"Speeds are from {group.speed}.", *disturbances(group.speed.found)]
@@ -168,7 +170,7 @@ def _doubted(verdict: Verdict, group: Group, ranks: RankedGroup) -> Verdict:
     doubts = [] if group.speed else time_doubts(group.timed_ok)
     if elsewhere := not_timed(group, ranks):
         machine = group.setting.machine
-        doubts.append(f"Not compared, as it has no run on {machine}: {listed(elsewhere, NAMED)}.")
+        doubts.append(f"Not compared, without a run on {machine}: {listed(elsewhere, NAMED)}.")
     return _with(verdict, *doubts)
 
 
@@ -187,45 +189,53 @@ def _verdict(
 
     ``planned`` has the number of runs of each implementation.
     """
-    ranks, best = standing.compared, standing.compared.best
-    others = ranks.labels[1:]
-    faster = ranks.metric.name == SPEED
-    shown = f"{standing.mean} images/s" if faster else f"FID {standing.mean}"
-    opening = _opening(standing, lead, after, planned or {})
-    if not others:
-        return Verdict(topic, (best,), shown, "none", "nothing to compare with", f"{opening}.")
-    known = standing.leaders, shown, standing.certainty, standing.badge
-    if standing.badge in UNTESTED:
-        # What two seeds, or runs beside other work, happen to show would contradict the badge.
-        sentence = f"{opening}, before {others[0]} ({_short(ranks.spreads[others[0]])})."
-        return Verdict(topic, *known, sentence)
-    clear = [label for label in others if label not in (*ranks.equals, *ranks.unknown)]
-    parts = [opening]
-    if ranks.equals:
-        named = [f"{x} ({_short(ranks.spreads[x])}){_where(standing, x)}" for x in ranks.equals]
-        parts[0] += f", but cannot be distinguished from {listed(named, NAMED)}"
-    if clear:
-        parts.append(_against(ranks, clear[0], _where(standing, clear[0])))
-    if ranks.unknown:
-        named = [f"{label} ({_short(ranks.spreads[label])})" for label in ranks.unknown]
-        parts.append(f"too few seeds to judge {listed(named, NAMED)}")
-    return Verdict(topic, *known, f"{'; '.join(parts)}.", standing.recipes)
+    faster = standing.compared.metric.name == SPEED
+    value = f"{standing.mean} images/s" if faster else standing.mean
+    return Verdict(
+        topic,
+        standing.leaders,
+        value if faster else f"FID {value}",
+        standing.certainty,
+        standing.badge,
+        f"{_opening(standing, lead, after, value, planned or {})}{_others(standing)}.",
+        standing.recipes,
+    )
 
 
-def _opening(standing: Standing, lead: str, after: str, planned: Mapping[str, int]) -> str:
+def _opening(
+    standing: Standing, lead: str, after: str, value: str, planned: Mapping[str, int]
+) -> str:
     ranks, best = standing.compared, standing.compared.best
-    faster, seeds = ranks.metric.name == SPEED, _seeds(ranks.spreads[best], planned.get(best))
-    mean = f"{standing.mean} images/s" if faster else standing.mean
+    spread = ranks.spreads[best]
     if standing.best_recipes is None:
-        # "trains 250 images/s", if there is but one
-        colon = "" if lead == "trains" else ":"
-        return f"{after}{best} {lead}{colon} {mean} ({seeds})"
+        return f"{after}{best} {lead}: {value} ({_seeds(spread, planned.get(best))})"
     twins = standing.best_recipes.frameworks[best]
     over = f"geometric mean over {listed(sorted(twins), NAMED)}; " if len(twins) > 1 else ""
     return (
         f"{after}{'the' if after else 'The'} recipe {best} {lead} of "
-        f"{many(len(ranks.labels), 'recipe')}: {mean} ({over}{seeds})"
+        f"{many(len(ranks.labels), 'recipe')}: {value} ({over}{_seeds(spread)})"
     )
+
+
+def _others(standing: Standing) -> str:
+    """Return how a sentence on the best goes on: what is as good, and how far others are."""
+    ranks, others = standing.compared, standing.compared.labels[1:]
+    if not others:
+        return ""
+    if standing.badge in UNTESTED:
+        # What two seeds, or runs beside other work, happen to show would contradict the badge.
+        return f", before {others[0]} ({_short(ranks.spreads[others[0]])})"
+    clear = [label for label in others if label not in (*ranks.equals, *ranks.unknown)]
+    found = ""
+    if ranks.equals:
+        named = [f"{x} ({_short(ranks.spreads[x])}){_where(standing, x)}" for x in ranks.equals]
+        found += f", but cannot be distinguished from {listed(named, NAMED)}"
+    if clear:
+        found += f"; {_against(ranks, clear[0], _where(standing, clear[0]))}"
+    if ranks.unknown:
+        named = [f"{label} ({_short(ranks.spreads[label])})" for label in ranks.unknown]
+        found += f"; too few seeds to judge {listed(named, NAMED)}"
+    return found
 
 
 def _where(standing: Standing, worse: str) -> str:

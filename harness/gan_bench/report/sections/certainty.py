@@ -15,6 +15,8 @@ UNTESTED = (TOO_FEW, BUSY)
 
 def certainty(ranks: RankedGroup, *, busy: bool = False) -> tuple[Certainty, str]:
     """Return how certain it is that the best is best, for programs and in words."""
+    if len(ranks.labels) == 1:
+        return "none", "nothing to compare with"
     short = ranks.best_is_short or len(ranks.unknown) == len(ranks.labels) - 1
     if busy and not (ranks.unknown and short):
         return "uncertain", BUSY

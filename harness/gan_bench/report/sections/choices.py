@@ -58,12 +58,12 @@ class Choice:
 def choices(group: Group, ranks: Standings, equal: EqualTime | None) -> list[Choice]:
     """Return what to use for quality, for speed and for both; none without two to choose from."""
     quality, speed = ranks.at_equal_images, ranks.in_speed
-    if quality is None or len(quality) < 2:
+    if quality is None or len(quality.implementations.labels) < 2:
         return []
     best = _choice("quality", group, quality, "lowest final FID{}, {}")
-    framework = framework_sentence(quality.found) if best.recipes else ""
+    framework = framework_sentence(quality.certain) if best.recipes else ""
     found = [replace(best, framework=framework)]
-    if speed and len(speed) > 1:
+    if speed and len(speed.implementations.labels) > 1:
         found.append(_choice("speed", group, speed, "fastest{}, {} images/s"))
         both = _both(group, ranks, quality, speed, equal)
         found += [both] if both else []
@@ -82,8 +82,8 @@ def _choice(purpose: Purpose, group: Group, standing: Standing, how: str) -> Cho
     if standing.recipes:
         of, mean = f" of {many(len(standing.compared.labels), 'recipe')}{here}", f"mean {mean}"
     elif here:
-        of = f" of {len(standing)}{here}"
-    own = (figure(implementations.spreads[x].mean) for x in standing.leaders)
+        of = f" of {len(implementations.labels)}{here}"
+    own = tuple(figure(implementations.spreads[x].mean) for x in standing.leaders)
     return Choice(
         purpose,
         standing.leaders,
@@ -91,7 +91,7 @@ def _choice(purpose: Purpose, group: Group, standing: Standing, how: str) -> Cho
         standing.certainty,
         standing.badge,
         recipes=standing.recipes,
-        figures=tuple(own) if standing.recipes else (),
+        figures=own if standing.recipes else (),
     )
 
 
@@ -106,13 +106,14 @@ def _both(
     both = quality.implementations, speed.implementations
     if ranks.at_equal_time and equal:
         how = f"lowest FID{{}} after {duration(equal.seconds)}, {{}}"
-        return _not_ruled_out(group, _choice("both", group, ranks.at_equal_time, how), both)
+        return _without_ruled_out(group, _choice("both", group, ranks.at_equal_time, how), both)
     kept, few = not_ruled_out(*both)
     if not kept and not few:
         return None
     if ranks.unsure or not kept:
         return Choice("both", (), "", "uncertain", ranks.unsure or TOO_FEW)
-    here = f", of {len(speed)} on one machine" if not_timed(group, speed.implementations) else ""
+    timed = speed.implementations
+    here = f", of {len(timed.labels)} on one machine" if not_timed(group, timed) else ""
     if len(kept) == 1:
         certain: Certainty = "uncertain" if few else "clear"
         badge = lead_except(few) if few else "clear lead"
@@ -121,7 +122,7 @@ def _both(
     return Choice("both", tuple(kept), how, "tied", f"a choice of {len(kept)}")
 
 
-def _not_ruled_out(group: Group, found: Choice, rankings: Sequence[RankedGroup]) -> Choice:
+def _without_ruled_out(group: Group, found: Choice, rankings: Sequence[RankedGroup]) -> Choice:
     """Return a choice of several without those that another of them rules out."""
     every = found.leaders
     left = [
@@ -167,7 +168,7 @@ def no_choice(group: Group, ranks: Standings) -> str:
     if speed is None:
         return f"{why}."
     fastest = speed.compared.best
-    if len(speed) == 1:
+    if len(speed.implementations.labels) == 1:
         return f"{why}, and only the speed of {fastest} was measured."
     what = "the recipe " if speed.recipes else ""
     return f"{why}; {what}{fastest} trains fastest ({speed.badge})."

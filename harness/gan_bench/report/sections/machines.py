@@ -29,13 +29,19 @@ def machine_notes(group: Group) -> list[str]:
     apart = [row for row in group.rows if row.elsewhere]
     if apart:
         others = list(dict.fromkeys(str(Machine.of(run)) for row in apart for run in row.elsewhere))
-        why = "the speeds were measured" if group.speed else "most implementations ran"
+        why = (
+            "the speeds were measured"
+            if group.speed
+            else "most implementations or, of as many, most runs ended"
+        )
         found.append(
             f"Scores are from all machines, times from {group.setting.machine} alone, on which "
             f"{why}. The table of times by machine also has those from {listed(others, _NAMED)}."
         )
         if missing := only_elsewhere(group):
-            found.append(f"No times here, as it only ran elsewhere: {listed(missing, _NAMED)}.")
+            found.append(
+                f"Without times here, after runs elsewhere only: {listed(missing, _NAMED)}."
+            )
         measured = [row.label for row in apart if row.images_per_s and not row.timed_ok]
         if measured:
             what = "Speeds, but no warm-up and memory, are"

@@ -1,6 +1,6 @@
 """The rankings behind the answer, and what leads each of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
@@ -10,7 +10,7 @@ from gan_bench.analysis.ranks import RankedGroup, undominated
 from gan_bench.analysis.runs import busy
 from gan_bench.analysis.statistics import FEWEST_SEEDS, SeedValues
 from gan_bench.analysis.studied_factors import StudiedFactors
-from gan_bench.analysis.summary import Group, Row, only_elsewhere
+from gan_bench.analysis.summary import Group, only_elsewhere
 from gan_bench.analysis.time_to_quality import EqualTime, EqualUpdates
 from gan_bench.metrics import SPEED, metric
 from gan_bench.report.sections.best_recipes import BestRecipes, best_recipes
@@ -22,36 +22,35 @@ from gan_bench.text import figure
 class Standing:
     """A ranking by one measure, and what leads it: recipes, or else implementations."""
 
-    found: Certain
-    rows: Sequence[Row]
-    """Those of the group."""
-    busy: bool = False
+    certain: Certain
+    best_recipes: BestRecipes | None
+    """The best recipes, if these say what to use (see `best_recipes`)."""
+    busy: bool
     """Whether other load may have changed the values, so that no difference is certain."""
-
-    @cached_property
-    def best_recipes(self) -> BestRecipes | None:
-        """The best recipes, if these say what to use (see `best_recipes`)."""
-        return best_recipes(self.rows, self.found, busy=self.busy)
 
     @property
     def implementations(self) -> RankedGroup:
         """All implementations that have a value."""
-        return self.found.implementations
+        return self.certain.implementations
 
     @property
     def compared(self) -> RankedGroup:
         """The recipes, if they say what to use, else the implementations."""
         return self.best_recipes.ranks if self.best_recipes else self.implementations
 
+    @cached_property
+    def _certainty(self) -> tuple[Certainty, str]:
+        return certainty(self.compared, busy=self.busy)
+
     @property
     def certainty(self) -> Certainty:
         """How certain it is that the best is best."""
-        return certainty(self.compared, busy=self.busy)[0]
+        return self._certainty[0]
 
     @property
     def badge(self) -> str:
         """The same in words."""
-        return certainty(self.compared, busy=self.busy)[1]
+        return self._certainty[1]
 
     @property
     def leaders(self) -> tuple[str, ...]:
@@ -69,10 +68,6 @@ class Standing:
         """The mean of the best of what was compared."""
         ranks = self.compared
         return figure(ranks.spreads[ranks.best].mean)
-
-    def __len__(self) -> int:
-        """Return the number of implementations."""
-        return len(self.implementations.labels)
 
 
 @dataclass(frozen=True)
@@ -98,7 +93,10 @@ class Standings:
 
     @property
     def unsure(self) -> str:
-        """The badge under which nothing is certain of the implementations' quality or speed."""
+        """The badge under which nothing is certain of the implementations' quality or speed.
+
+        Empty if something is.
+        """
         found = [one for one in (self.at_equal_images, self.in_speed) if one]
         badges = [certainty(one.implementations, busy=one.busy)[1] for one in found]
         return next((badge for badge in badges if badge in UNTESTED), "")
@@ -110,21 +108,23 @@ def standings(
     """Return a group's rankings; a budget that is too short to rank quality ranks speed only."""
     fids = {row.label: row.fid for row in group.rows if row.fid and not row.saw_reference}
     speeds = {row.label: row.images_per_s for row in group.rows if row.images_per_s}
-    ranked = not group.too_short
     shared = (
         group.speed.found.disturbed if group.speed else any(busy(run) for run in group.timed_ok)
     )
 
-    def by_fid(values: Mapping[str, SeedValues], *, busy: bool = False) -> Standing | None:
-        if not values or not ranked:
+    def standing(found: Certain, *, shared: bool) -> Standing:
+        return Standing(found, best_recipes(group.rows, found, busy=shared), shared)
+
+    def by_fid(values: Mapping[str, SeedValues], *, shared: bool = False) -> Standing | None:
+        if not values or group.too_short:
             return None
         fid = metric(group.metric or "")
-        return Standing(certain(group.rows, values, fid, group.looks), group.rows, busy)
+        return standing(certain(group.rows, values, fid, group.looks), shared=shared)
 
     return Standings(
         at_equal_images=by_fid(fids),
-        in_speed=Standing(_in_speed(group, speeds), group.rows, shared) if speeds else None,
-        at_equal_time=by_fid(equal.fids, busy=shared) if equal else None,
+        in_speed=standing(_in_speed(group, speeds), shared=shared) if speeds else None,
+        at_equal_time=by_fid(equal.fids, shared=shared) if equal else None,
         at_equal_updates=by_fid(updates.fids) if updates and not updates.same else None,
     )
 
