@@ -212,6 +212,14 @@ def test_the_first_charts_have_a_mark_for_each_implementation_and_each_seed(trai
         assert axis["rangemode"] == "tozero"
 
 
+def test_a_bar_to_zero_on_a_logarithmic_axis_says_where_it_begins(train, report):
+    train("torch-dcgan", (4.0, 4.1, 4.2))
+    train("keras-dcgan", (20.0, 30.0, 100.0))
+    found = report()
+    assert found.data["charts"]["final-fid-0"]["layout"]["xaxis"]["type"] == "log"
+    assert "A bar from the edge begins at 0 or below." in found.html
+
+
 def test_two_seeds_have_no_interval_and_no_tiers(train, report):
     train("torch-dcgan", (4.0, 4.1))
     train("keras-dcgan", (7.0, 7.9))

@@ -236,6 +236,8 @@ def _final_fids(group: Group, ranks: RankedGroup, number: int) -> Dots:
     if missing:
         notes.append(f"Not ranked, so not shown: {listed(missing, 4)}.")
     chart = _rows(f"final-fid-{number}", f"Final FID ({group.features} features)", marks, ranks)
+    if chart.log_x and (marks["low"] <= 0).any():
+        notes.append("A bar from the edge begins at 0 or below.")
     return replace(
         chart, x_title=f"FID ({group.features})", notes=(*notes, *chart.notes), floor=floor
     )
