@@ -155,8 +155,8 @@ def test_each_purpose_has_its_choice(results, train):
     assert found.words == {
         "quality": "torch-dcgan (lowest final FID, 4.10; clear lead)",
         "speed": "keras-decay (fastest, 250 images/s; clear lead)",
-        "both": "torch-dcgan or keras-decay (no other is clearly better in one and as good in the "
-        "other; a choice of 2)",
+        "both": "torch-dcgan or keras-decay (no other is clearly better in final FID or speed and "
+        "as good in the other; a choice of 2)",
     }
     assert found.choices["both"].certainty == "tied"
 
@@ -298,7 +298,9 @@ def test_of_recipes_alike_at_equal_time_only_those_that_nothing_beats_are_named(
     assert (both.recipes, both.leaders) == (("a",), ("torch-a", "keras-a"))
     assert both.figures == ("10.0", "10.0")
     assert both.badge == "no clear lead: 2 not distinguishable"
-    assert both.how.endswith("no other is clearly better in one and as good in the other")
+    assert both.how.endswith(
+        "no other is clearly better in final FID or speed and as good in the other"
+    )
 
 
 FIDS = [4.0, 4.1, 4.2]
@@ -460,8 +462,8 @@ def test_of_those_alike_at_equal_time_only_what_nothing_beats_is_named(results, 
     assert both.certainty == "tied" and both.badge == "no clear lead: 3 not distinguishable"
     assert set(both.leaders) == {"torch-a", "torch-b"}
     assert both.how.endswith(
-        "; of those not distinguishable then, no other is clearly better in one and as good in the "
-        "other"
+        "; of those not distinguishable then, no other is clearly better in final FID or speed and "
+        "as good in the other"
     )
 
 

@@ -138,8 +138,8 @@ def test_one_implementation_beside_a_group_is_one_line_that_unfolds(train, repor
         fold for title, fold in folds(found.section("ranking")).items() if title == "Apart"
     ]
     assert said == (
-        "torch-dcgan, 120,000 images: FID 3.00 (lenet), 1,000 images/s, finished in 1 min 02 s, "
-        "1 seed."
+        "torch-dcgan, 120,000 images: FID 3.00 (lenet), 1,000 images/s on Model X, 2 cores, "
+        "finished in 1 min 02 s, 1 seed."
     )
     assert [table.get("id") for table in details.iter("table")] == ["ranking-1"]
     assert [table.get("id") for table in outside(found.section("ranking"), "table")] == [

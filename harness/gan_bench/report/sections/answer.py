@@ -282,7 +282,7 @@ def in_short(group: Group) -> str:
     fids = [(scored.features, scored.spread(row.label, "fid")) for scored in group.protocols]
     parts = [f"FID {figure(fid.mean)} ({features})" for features, fid in fids if fid]
     if row.images_per_s:
-        parts.append(f"{figure(row.images_per_s.mean)} images/s")
+        parts.append(f"{figure(row.images_per_s.mean)} images/s on {group.setting.hardware}")
     if row.finish_s:
         parts.append(f"finished in {duration(row.finish_s.median)}")
     parts.append(many(len(row.ok_runs), "seed") if row.ok_runs else row.status)

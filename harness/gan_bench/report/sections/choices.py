@@ -19,7 +19,7 @@ from gan_bench.report.sections.standings import (
 )
 from gan_bench.text import duration, figure, listed, many
 
-_NOT_RULED_OUT = "clearly better in one and as good in the other"
+_NOT_RULED_OUT = "clearly better in final FID or speed and as good in the other"
 Purpose = Literal["quality", "speed", "both"]
 
 
