@@ -30,9 +30,7 @@ digits. With their own batches of 256, these two have drawn nothing by then."""
 OWN_BATCHES: Final = ("baseline", "enhanced")
 """Recipes that a claim compares: also run in PyTorch with their own batches, on more images."""
 OWN_BATCHES_IMAGES: Final = 480_000
-SOURCES: Final = ("baseline", "enhanced", "dcgan", "dcgan-3g", "decay")
-SLOW_SOURCES: Final = ("upsampling-sgd",)
-"""A run of it takes two thirds of the time of one of each of the others together, or more."""
+SOURCES: Final = ("baseline", "enhanced", "dcgan", "dcgan-3g", "decay", "upsampling-sgd")
 PAPERS: Final = ("r3gan", "sngan", "resnet", "conditional", "augment", "cosine", "wgan-gp")
 RECALL_DURING_TRAINING: Final = ("dcgan-3g",)
 """Recipes of a claim that compares recall during training with that at the end."""
@@ -79,8 +77,8 @@ class Item:
 def planned() -> list[Item]:
     """Return all runs in the order in which they are made.
 
-    Those of the sources' recipes come first, the slow one last of them, then those with their own
-    batches. Of each part, every recipe is run with a seed before the next seed.
+    Those of the sources' recipes come first, then those with their own batches. Of each part, every
+    recipe is run with a seed before the next seed.
     """
     own = [
         Item(f"torch-{recipe}", seed, own_batches=True)
@@ -92,7 +90,7 @@ def planned() -> list[Item]:
 
 def sources() -> list[Item]:
     """Return the runs of the sources' recipes in small batches, in their order."""
-    return [*_by_seed(SOURCES, tuple(SEEDS)), *_by_seed(SLOW_SOURCES, tuple(SEEDS))]
+    return _by_seed(SOURCES, tuple(SEEDS))
 
 
 def _by_seed(recipes: Sequence[str], frameworks: Sequence[str]) -> list[Item]:

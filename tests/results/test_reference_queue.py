@@ -26,7 +26,6 @@ from gan_bench.results.record import Record
 def small(monkeypatch):
     """A queue of one short run."""
     monkeypatch.setattr(queue, "SOURCES", ("dcgan",))
-    monkeypatch.setattr(queue, "SLOW_SOURCES", ())
     monkeypatch.setattr(queue, "PAPERS", ())
     monkeypatch.setattr(queue, "OWN_BATCHES", ())
     monkeypatch.setattr(queue, "SEEDS", {"torch": 1})
@@ -44,15 +43,11 @@ def keeper(kept):
 def test_the_sources_come_first_and_every_seed_of_all_before_the_next():
     items = queue.planned()
     assert len(items) == len(set(items)) == 119
-    sources, slow, own, papers = items[:63], items[63:74], items[74:84], items[84:]
+    sources, own, papers = items[:74], items[74:84], items[84:]
+    assert sources == queue.sources()
     assert {item.images for item in own} == {480_000}
     assert {item.implementation for item in own} == {"torch-baseline", "torch-enhanced"}
-    all_sources = (*queue.SOURCES, *queue.SLOW_SOURCES)
-    for part, recipes in (
-        (sources, queue.SOURCES),
-        (slow, queue.SLOW_SOURCES),
-        (papers, queue.PAPERS),
-    ):
+    for part, recipes in ((sources, queue.SOURCES), (papers, queue.PAPERS)):
         assert {item.implementation.partition("-")[2] for item in part} == set(recipes)
         assert [item.seed for item in part] == sorted(item.seed for item in part)
     assert Counter(item.implementation for item in sources if item.seed > 2) == {
@@ -60,7 +55,7 @@ def test_the_sources_come_first_and_every_seed_of_all_before_the_next():
         **dict.fromkeys((f"{f}-{recipe}" for f in ("keras", "jax") for recipe in queue.WIDE), 2),
     }
     assert {item.implementation for item in items if item.seed == 0} == {
-        *(f"{framework}-{recipe}" for framework in queue.SEEDS for recipe in all_sources),
+        *(f"{framework}-{recipe}" for framework in queue.SEEDS for recipe in queue.SOURCES),
         *(f"torch-{recipe}" for recipe in queue.PAPERS),
     }
 
