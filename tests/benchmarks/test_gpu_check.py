@@ -135,6 +135,7 @@ def test_an_unknown_stage_is_refused(check):
 @pytest.mark.torch
 @pytest.mark.jax
 @pytest.mark.process
+@pytest.mark.usefixtures("quick_xla")
 def test_every_stage_ends_well_on_a_cpu(check, tmp_path):
     limits = {f"{stage.upper()}_LIMIT": "999" for stage in STAGES}  # also on a busy machine
     done = check(LIMIT="9999", **limits)

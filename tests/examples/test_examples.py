@@ -44,6 +44,7 @@ def test_the_readme_has_the_commands_of_every_example():
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("quick_xla")
 def test_an_example_keeps_the_contract(bench, example):
     verify, _ = commands(example)
     done = bench(*verify, "--json")
@@ -56,6 +57,7 @@ def test_an_example_keeps_the_contract(bench, example):
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("quick_xla")
 def test_an_example_trains_and_is_scored(bench, example):
     _, run = commands(example)
     done = bench(*run, *SHORT)

@@ -25,11 +25,12 @@ def twins(recipe):
 @pytest.mark.jax
 @pytest.mark.long_after(1)
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_twins_compute_what_their_original_does(bench, recipe):
+def test_twins_compute_what_their_original_does(bench, request, recipe):
     dense = ("--set", "dense_units=8") if recipe == "upsampling-sgd" else ()
     # To compile takes JAX most of the time, so most recipes are compiled without optimisation.
-    quick = {} if recipe == "dcgan-3g" else {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
-    done = bench("parity", recipe, *SMALL, *dense, **quick)
+    if recipe != "dcgan-3g":
+        request.getfixturevalue("quick_xla")
+    done = bench("parity", recipe, *SMALL, *dense)
     certificates = json.loads(done.out)
     assert [certificate["problems"] for certificate in certificates] == [[], []]
     assert {certificate["verdict"] for certificate in certificates} == {"passed"}

@@ -6,11 +6,14 @@ names the commands must find. What takes minutes, or needs Slurm, is tested ELSE
 """
 
 import json
+import os
 import re
 import shlex
 import shutil
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from bench import ROOT, Bench
 from documents import DOCUMENTS, blocks, commands
@@ -72,16 +75,29 @@ def result_folders():
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory):
-    """A folder with a tiny run of two implementations, and everything that the commands name."""
-    folder = tmp_path_factory.mktemp("prepared")
+def prepared():
+    """The folder of `prepare`, made once for all processes of the suite."""
+    shared = Path(os.environ["XDG_CACHE_HOME"]) / "commands"
+    shared.mkdir(exist_ok=True)
+    with FileLock(shared / "lock"):
+        if not (shared / "complete").exists():
+            shutil.rmtree(shared / "prepared", ignore_errors=True)
+            prepare(shared / "prepared", shared)
+            (shared / "complete").touch()
+    return shared / "prepared"
+
+
+def prepare(folder, images_in):
+    """Fill a folder with a tiny run of two implementations, and everything that commands name."""
+    folder.mkdir()
     shutil.copytree(ROOT / "baselines", folder / "baselines")
     (folder / "examples").symlink_to(ROOT / "examples")
     (plugin,) = blocks(ROOT / "CONTRIBUTING.md", "python")[:1]
     (folder / "my_gan.py").write_text(plugin)
     images = load("mnist-5k").train.images
     for name, count in {"real": 64, "fake": 64, "samples": 64, "pictures": 1200}.items():
-        pictures = tmp_path_factory.mktemp(name)
+        pictures = images_in / name
+        pictures.mkdir(exist_ok=True)
         (folder / name).symlink_to(pictures)
         for number, image in enumerate(images[:count]):
             write_image(pictures / f"{number:04d}.png", image[..., 0])
@@ -92,9 +108,9 @@ def prepared(tmp_path_factory):
     exec(generator, defined := {})
     torch = defined["torch"]
     torch.save(defined["Generator"]().state_dict(), folder / "generator.pth")
-    done = Bench(folder)("run", "torch-dcgan", "keras-dcgan", *TINY)
+    done = Bench(folder, runs_here=True)("run", "torch-dcgan", "torch-baseline", *TINY)
     assert done.code == 0, done.err
-    (snapshot,) = (folder / "results/local/runs").glob("torch-*/snapshots/*.npz")
+    (snapshot,) = (folder / "results/local/runs").glob("torch-dcgan-*/snapshots/*.npz")
     for name in ("samples.npz", "fake.npz"):
         shutil.copy(snapshot, folder / name)
     (folder / "results/reference").symlink_to(ROOT / "results/reference")
@@ -103,7 +119,6 @@ def prepared(tmp_path_factory):
     no_checkpoints = shutil.ignore_patterns("checkpoints")
     for name in result_folders():
         shutil.copytree(folder / "results/local", folder / name, ignore=no_checkpoints)
-    return folder
 
 
 def in_place(words):

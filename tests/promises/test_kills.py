@@ -20,7 +20,7 @@ KILLS = int(os.environ.get("GAN_BENCH_KILLS", "10"))
 REAL_KILLS = int(os.environ.get("GAN_BENCH_REAL_KILLS", "2"))
 EACH = 5
 """Number of kills before the bits are compared."""
-LONG = ("--steps", "600", "--evaluations", "4", "--samples", "150")
+LONG = ("--steps", "600", "--evaluations", "4", "--samples", "150", "--metrics", "fid")
 SLOW = """
 def train(self, batches, draws):
     import time
@@ -47,7 +47,7 @@ def test_a_run_that_is_killed_repeatedly_gives_the_bits_of_an_undisturbed_one(
 @pytest.mark.skipif(REAL_KILLS == 0, reason="GAN_BENCH_REAL_KILLS is 0")
 def test_a_killed_real_implementation_gives_the_bits_of_an_undisturbed_run(bench):
     arguments = ("--images", "1600", "--evaluations", "3", "--samples", "150", "--threads", "1")
-    arguments += ("--set", "torch-dcgan.batch_size=16")
+    arguments += ("--set", "torch-dcgan.batch_size=16", "--metrics", "fid")
     run = Disturbed(bench, "torch-dcgan", arguments, seed=1)
     for _ in range(REAL_KILLS):
         run.kill_once()

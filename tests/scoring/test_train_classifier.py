@@ -79,9 +79,8 @@ def test_a_run_is_refused_until_it_is_trained_and_scored_by_it_afterwards(
 
 @pytest.mark.long
 @pytest.mark.torch
-@pytest.mark.parametrize("seed", [0, 1])
-def test_a_lenet_that_learned_nothing_is_refused_and_not_kept(bench, tmp_path, seed):
-    random = np.random.default_rng(seed)
+def test_a_lenet_that_learned_nothing_is_refused_and_not_kept(bench, tmp_path):
+    random = np.random.default_rng(1)
     for side in ("train", "test"):
         for index in range(40):
             folder = bench.folder / "noise" / side / f"class{index % 2}"
@@ -89,7 +88,7 @@ def test_a_lenet_that_learned_nothing_is_refused_and_not_kept(bench, tmp_path, s
             pixels = random.integers(0, 255, (28, 28), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / f"{index}.png")
     cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    done = bench("features", "train", "folder:noise", "--seed", str(seed), **cache)
+    done = bench("features", "train", "folder:noise", "--seed", "1", **cache)
     assert done.code == 2
     *_, last = done.err.splitlines()
     assert "The lenet of folder:noise is no better than chance: it recognises" in last

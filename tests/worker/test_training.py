@@ -284,8 +284,8 @@ def test_a_trainer_may_report_two_losses(bench, plugin):
     assert "critic" in page
     assert bench("show", "critic").code == 0
     assert bench("export").code == 0
-    assert json.loads(bench("verify", target, "--json").out)
     done = bench("verify", target, "--json")
+    assert json.loads(done.out)
     assert [c for c in json.loads(done.out) if c["status"] != "passed"] == []
     assert done.code == 0
 

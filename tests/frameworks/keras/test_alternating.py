@@ -37,12 +37,13 @@ def test_equal_trainers_make_equal_steps(name):
 def compare(name):
     """Compare the weights of equal trainers after a step.
 
-    How a graph is optimised depends on the numbers in its names, so on what was built before.
+    How a graph is optimised depends on the numbers in its names, so on what was built before. Where
+    sngan's graphs are optimised, its second trainer differs if there are four updates, not two.
     """
     split = data.load("mnist-5k").train
     trainer_class = load_trainer(registered()[f"keras-{name}"])
     found = []
-    for _ in range(5):
+    for _ in range(3):
         recipe = trainer_class.recipe_class(batch_size=8, **SEVERAL_UPDATES)
         trainer = trainer_class(
             recipe, split.images, split.labels, device="cpu", planned_steps=10, seed=0

@@ -33,6 +33,8 @@ QUICK = (
     "--seeds",
     "0,",
     "--keep-samples",
+    "--metrics",
+    "fid",
 )
 SLOW_S = 0.04
 LONG = ("--steps", "2000", *QUICK)
