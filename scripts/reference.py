@@ -146,9 +146,21 @@ def _write_grid(path: Path, kept: Path) -> None:
 @click.option("--hours", type=float, required=True, help="Time after which to stop.")
 @click.option("--processor", type=int, required=True, help="Number of the processor to use.")
 @click.option("--folder", type=click.Path(path_type=Path), default=ROOT / "results" / "work")
-def work(hours: float, processor: int, folder: Path) -> None:
+@click.option(
+    "--framework",
+    "frameworks",
+    multiple=True,
+    type=click.Choice(tuple(reference_queue.SEEDS)),
+    default=tuple(reference_queue.SEEDS),
+    help="Framework whose runs to make; may be repeated. Default: all.",
+)
+def work(hours: float, processor: int, folder: Path, frameworks: tuple[str, ...]) -> None:
     """Make missing runs of the included results on one processor, at low priority."""
-    reference_queue.work(KEPT, folder, processor, hours, lambda done: keep_runs([done], KEPT))
+
+    def keep(done: Path) -> None:
+        keep_runs([done], KEPT)
+
+    reference_queue.work(KEPT, folder, processor, hours, keep, frameworks)
 
 
 @main.command()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +73,11 @@ class Item:
         """The recipe's name."""
         return self.implementation.partition("-")[2]
 
+    @property
+    def framework(self) -> str:
+        """The framework's name."""
+        return self.implementation.partition("-")[0]
+
 
 def planned() -> list[Item]:
     """Return all runs in the order in which they are made.
@@ -119,9 +124,14 @@ def missing(kept: Path) -> list[Item]:
 
 
 def work(
-    kept: Path, folder: Path, processor: int, hours: float, keep: Callable[[Path], None]
+    kept: Path,
+    folder: Path,
+    processor: int,
+    hours: float,
+    keep: Callable[[Path], None],
+    frameworks: Collection[str] = tuple(SEEDS),
 ) -> None:
-    """Make missing runs on one processor, at low priority, until the time is over.
+    """Make missing runs of frameworks on one processor, at low priority, until the time is over.
 
     Several workers, one a processor, may share the folder, in which each run has a results folder.
     ``keep`` copies what has finished in one to the kept runs. A run that takes longer than the time
@@ -132,7 +142,7 @@ def work(
     end = time.monotonic() + 3600 * hours - TO_STOP_S
     failed: set[Item] = set()
     while (left := end - time.monotonic()) > LEAST_TO_START_S:
-        claimed = _claim(kept, folder, left, failed)
+        claimed = _claim(kept, folder, left, failed, frameworks)
         if claimed is None:
             return
         item, lock = claimed
@@ -147,7 +157,7 @@ def work(
 
 
 def _claim(
-    kept: Path, folder: Path, left_s: float, failed: set[Item]
+    kept: Path, folder: Path, left_s: float, failed: set[Item], frameworks: Collection[str]
 ) -> tuple[Item, BaseFileLock] | None:
     """Return the next run that fits and that no other worker makes, and its lock, which is held."""
     locks = folder / "locks"
@@ -155,7 +165,7 @@ def _claim(
     needed_s = _needed_s(kept, folder)
     for item in missing(kept):
         lock = FileLock(locks / f"{item.name}.lock")
-        if item in failed or needed_s(item) > left_s:
+        if item in failed or item.framework not in frameworks or needed_s(item) > left_s:
             continue
         with suppress(Timeout):
             lock.acquire(timeout=0)
@@ -240,7 +250,7 @@ def _gan_bench(arguments: list[str], folder: Path, processor: int, end: float) -
 def state(kept: Path) -> str:
     """Return e.g. ``Kept: 12 of 101 runs. Missing: 50 in torch, 20 in keras, 19 in jax.``."""
     lacking = missing(kept)
-    counts = Counter(item.implementation.partition("-")[0] for item in lacking)
+    counts = Counter(item.framework for item in lacking)
     words = ", ".join(f"{number} in {framework}" for framework, number in counts.items())
     total = len(planned())
     return f"Kept: {total - len(lacking)} of {many(total, 'run')}. Missing: {words or 'none'}."

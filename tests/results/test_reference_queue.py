@@ -140,6 +140,12 @@ def test_a_worker_that_is_ended_ends_its_run(small, tmp_path, monkeypatch):
     assert left == []
 
 
+def test_runs_of_frameworks_that_are_not_asked_for_are_left(small, tmp_path):
+    kept, folder = tmp_path / "kept", tmp_path / "work"
+    small.work(kept, folder, 0, 0.2, keeper(kept), frameworks=("keras", "jax"))
+    assert len(small.missing(kept)) == 1
+
+
 def test_what_another_worker_makes_is_left_to_it(small, tmp_path):
     kept, folder = tmp_path / "kept", tmp_path / "work"
     (item,) = small.missing(kept)
