@@ -1,4 +1,4 @@
-"""How certain it is that the best of a ranking is best, in words."""
+"""How certain the lead in a ranking is, in words."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ UNTESTED = (TOO_FEW, BUSY)
 
 
 def certainty(ranks: RankedGroup, *, busy: bool = False) -> tuple[Certainty, str]:
-    """Return how certain it is that the best is best, for programs and in words."""
+    """Return how certain the lead of the best is, for programs and in words."""
     if len(ranks.labels) == 1:
         return "none", "nothing to compare with"
     short = ranks.best_is_short or len(ranks.unknown) == len(ranks.labels) - 1

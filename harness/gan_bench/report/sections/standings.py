@@ -44,7 +44,7 @@ class Standing:
 
     @property
     def certainty(self) -> Certainty:
-        """How certain it is that the best is best."""
+        """How certain the lead of the best is."""
         return self._certainty[0]
 
     @property
