@@ -1,6 +1,5 @@
 """The queue of the included results: what is missing, and a worker that makes it."""
 
-import functools
 import json
 import os
 import shutil
@@ -123,13 +122,14 @@ def test_a_workers_finished_runs_say_how_much_slower_its_machine_is(tmp_path, mo
 @pytest.mark.slow
 def test_a_worker_that_is_ended_ends_its_run(small, tmp_path, monkeypatch):
     monkeypatch.setattr(small, "IMAGES", 256_000)
-    children = functools.partial(psutil.Process().children, recursive=True)
-    of_other_tests, of_the_run = set(children()), []
+    of_other_tests, of_the_run = set(psutil.Process().children()), []
 
     def end_when_it_trains():
         while not list(tmp_path.glob("work/*/runs/*/events.jsonl")):
             time.sleep(0.1)
-        of_the_run.extend(set(children()) - of_other_tests)
+        # Descendants alone would not do: the browser of other tests starts processes of its own.
+        for child in set(psutil.Process().children()) - of_other_tests:
+            of_the_run.extend([child, *child.children(recursive=True)])
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=end_when_it_trains, daemon=True).start()

@@ -122,6 +122,31 @@ def test_processes_that_other_threads_started_meanwhile_are_not_ended():
     worker.stdout.close()
 
 
+@pytest.mark.process
+def test_processes_that_an_earlier_child_starts_meanwhile_are_not_ended():
+    waits = [sys.executable, "-c", "import sys; print('ready', flush=True); sys.stdin.read()"]
+    starts_another = (
+        "import subprocess\n"
+        "input()\n"
+        f"subprocess.run({waits!r}, start_new_session=True, check=True)\n"
+    )
+    memory.become_subreaper()
+    with subprocess.Popen(
+        [sys.executable, "-c", starts_another],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as browser:
+        earlier = memory.descendants()
+        worker = subprocess.Popen([sys.executable, "-c", ""], start_new_session=True)
+        browser.stdin.write("\n")
+        browser.stdin.flush()
+        assert browser.stdout.readline() == "ready\n"
+        memory.end_group(worker, earlier)
+        browser.stdin.close()
+        assert browser.wait(timeout=60) == 0
+
+
 MB = 2**20
 
 
