@@ -287,6 +287,8 @@ class Certain:
     factors: Factors
     implementations: RankedGroup
     """All of them, and every pair of them."""
+    cells: Mapping[tuple[str, str], Row]
+    """See `cells_of`."""
 
     @property
     def recipes(self) -> RankedGroup | None:
@@ -310,6 +312,37 @@ class Certain:
         """The pairs of twins that are clearly different."""
         return [twin for twin in self.twins if twin.ratio.clear]
 
+    @cached_property
+    def cell_of(self) -> dict[str, tuple[str, str]]:
+        """Recipe and framework by label."""
+        return {row.label: cell for cell, row in self.cells.items()}
+
+    @cached_property
+    def _recipe_of(self) -> dict[str, str]:
+        """By label, the ranked recipe whose mean is taken over the implementation and its twins."""
+        ranked = self.recipes.labels if self.recipes else []
+        counted = {(recipe, f) for recipe in ranked for f in self.factors.counted(recipe)}
+        return {label: cell[0] for label, cell in self.cell_of.items() if cell in counted}
+
+    def clearly(self, better: str, worse: str) -> bool:
+        """Return whether one implementation is clearly better than another, or its recipe is."""
+        if self.implementations.clearly(better, worse):
+            return True
+        recipes, a, b = self.recipes, self._recipe_of.get(better), self._recipe_of.get(worse)
+        return bool(recipes and a and b and recipes.clearly(a, b))
+
+
+def rules_out(better: str, worse: str, measures: Sequence[Certain]) -> bool:
+    """Return whether one implementation is clearly better by a measure and by none clearly worse.
+
+    False if one of them lacks a value of a measure.
+    """
+    if not all({better, worse} <= found.implementations.spreads.keys() for found in measures):
+        return False
+    return any(found.clearly(better, worse) for found in measures) and not any(
+        found.clearly(worse, better) for found in measures
+    )
+
 
 def certain(
     rows: Sequence[Row], by_label: Mapping[str, SeedValues], metric: Metric, looks: int = 1
@@ -325,8 +358,9 @@ def certain(
     looks
         Of the group (`gan_bench.analysis.summary.Group.looks`), for quality.
     """
-    factors = Factors.of(cells_of(rows), by_label, metric, looks)
-    return Certain(factors, RankedGroup(by_label, metric, looks=looks))
+    cells = cells_of(rows)
+    factors = Factors.of(cells, by_label, metric, looks)
+    return Certain(factors, RankedGroup(by_label, metric, looks=looks), cells)
 
 
 def cells_of(rows: Sequence[Row]) -> dict[tuple[str, str], Row]:

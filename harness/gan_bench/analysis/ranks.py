@@ -1,6 +1,6 @@
 """Ranks of implementations, as far as their seeds can tell them apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
@@ -112,26 +112,3 @@ class RankedGroup:
         position = self._position[label]
         better, worse = int(self._clear[:, position].sum()), int(self._clear[position].sum())
         return 1 + better, len(self.spreads) - worse
-
-
-def undominated(one: RankedGroup, other: RankedGroup) -> list[str]:
-    """Return the labels that are in both rankings and that no label is at least as good as in both.
-
-    A label is as good as another one if it is not clearly worse, and it has to be clearly better in
-    one of the two to rule the other one out. In the order of the first ranking.
-    """
-    labels = [label for label in one.labels if label in other.spreads]
-    both = one, other
-    return [label for label in labels if not any(rules_out(rival, label, both) for rival in labels)]
-
-
-def rules_out(better: str, worse: str, rankings: Sequence[RankedGroup]) -> bool:
-    """Return whether one is clearly better in a ranking and in none clearly worse.
-
-    False if one of them is not in every ranking.
-    """
-    if not all({better, worse} <= ranks.spreads.keys() for ranks in rankings):
-        return False
-    return any(ranks.clearly(better, worse) for ranks in rankings) and not any(
-        ranks.clearly(worse, better) for ranks in rankings
-    )

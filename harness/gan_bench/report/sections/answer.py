@@ -131,11 +131,11 @@ def _equal_time(group: Group, ranks: Standings, standing: Standing, equal: Equal
 
 def _not_ruled_out(ranks: Standings) -> list[str]:
     """Return which implementations no other one rules out, if that is certain of some."""
-    quality, speed = ranks.quality, ranks.speed
+    quality, speed = ranks.at_equal_images, ranks.in_speed
     if quality is None or speed is None or ranks.unsure:
         return []
-    kept, _ = not_ruled_out(quality, speed)
-    if not 0 < len(kept) < len(quality.labels):
+    kept, _ = not_ruled_out(quality.certain, speed.certain)
+    if not 0 < len(kept) < len(quality.implementations.labels):
         return []
     return [
         "In final FID and speed together, none is clearly better than "

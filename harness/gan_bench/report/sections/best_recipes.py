@@ -1,13 +1,12 @@
 """The best recipes of a group that has twins, their implementations, and the framework's part."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from gan_bench.analysis.factors import Certain, Factors, cells_of, most_seeds
+from gan_bench.analysis.factors import Certain, Factors, most_seeds
 from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.statistics import FEWEST_SEEDS, Difference, p_value
-from gan_bench.analysis.summary import Row
 from gan_bench.report.sections.certainty import NAMED, UNTESTED, certainty, leading
 from gan_bench.text import factor, listed
 
@@ -29,7 +28,7 @@ class BestRecipes:
     """The frameworks of these implementations."""
 
 
-def best_recipes(rows: Sequence[Row], found: Certain, *, busy: bool = False) -> BestRecipes | None:
+def best_recipes(found: Certain, *, busy: bool = False) -> BestRecipes | None:
     """Return the best recipes of a group, by a measure that other load may have changed (``busy``).
 
     None if there are no twins or no second recipe; if too few seeds or other load leave nothing
@@ -42,17 +41,15 @@ def best_recipes(rows: Sequence[Row], found: Certain, *, busy: bool = False) -> 
     """
     if found.recipes is None:
         return None
-    best = _best(rows, found, found.factors, busy=busy)
+    best = _best(found, found.factors, busy=busy)
     if best is None or best.within == {*found.factors.frameworks}:
         return best
-    again = _best(rows, found, found.factors.within(best.within), busy=busy)
+    again = _best(found, found.factors.within(best.within), busy=busy)
     same = again and {*again.leaders} == {*best.leaders} and again.within == best.within
     return again if same else None
 
 
-def _best(
-    rows: Sequence[Row], found: Certain, factors: Factors, *, busy: bool
-) -> BestRecipes | None:
+def _best(found: Certain, factors: Factors, *, busy: bool) -> BestRecipes | None:
     recipes, implementations = factors.ranked_recipes, found.implementations
     if recipes is None:
         return None
@@ -62,14 +59,13 @@ def _best(
     leaders = leading(recipes, badge)
     if not all(recipes.alike(recipes.best, other) for other in leaders[1:]):
         return None  # no framework has both, or those that do contradict the order of the means
-    cells = cells_of(rows)
-    of_label = {row.label: key for key, row in cells.items()}
+    of_label = found.cell_of
     # Own loops are of no recipe; one that may be the best of all makes the recipes half an answer.
     if any(label not in of_label for label in (implementations.best, *implementations.unclear)):
         return None
     counted = {recipe: factors.counted(recipe) for recipe in factors.recipes}
-    of_leaders = {cells[recipe, f].label for recipe in leaders for f in counted[recipe]}
-    worse = _clearly_worse_twins(cells, found, counted)
+    of_leaders = {found.cells[recipe, f].label for recipe in leaders for f in counted[recipe]}
+    worse = _clearly_worse_twins(found, counted)
     kept = tuple(
         label
         for label in implementations.labels
@@ -88,9 +84,7 @@ def _best(
     return BestRecipes(recipes, counted, leaders, kept, within)
 
 
-def _clearly_worse_twins(
-    cells: Mapping[tuple[str, str], Row], found: Certain, counted: Mapping[str, tuple[str, ...]]
-) -> set[str]:
+def _clearly_worse_twins(found: Certain, counted: Mapping[str, tuple[str, ...]]) -> set[str]:
     """Return the labels that have a clearly better twin, of those over which means are taken."""
     worse = set()
     for twin in found.twins_told_apart:
@@ -99,7 +93,8 @@ def _clearly_worse_twins(
             if twin.ratio.estimate > 1:
                 lower, higher = higher, lower
             lower_is_better = found.implementations.metric.sign > 0
-            worse.add(cells[twin.recipe, higher if lower_is_better else lower].label)
+            cell = twin.recipe, higher if lower_is_better else lower
+            worse.add(found.cells[cell].label)
     return worse
 
 

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from gan_bench.analysis.factors import cells_of
-from gan_bench.analysis.ranks import RankedGroup, rules_out
+from gan_bench.analysis.factors import Certain, rules_out
 from gan_bench.analysis.summary import Group
 from gan_bench.analysis.time_to_quality import EqualTime
 from gan_bench.report.sections.best_recipes import framework_sentence
@@ -103,10 +102,10 @@ def _both(
     Of several that are not distinguishable at equal time, those stay that no other of them rules
     out in final FID and speed.
     """
-    both = quality.implementations, speed.implementations
+    both = quality.certain, speed.certain
     if ranks.at_equal_time and equal:
         how = f"lowest FID{{}} after {duration(equal.seconds)}, {{}}"
-        return _without_ruled_out(group, _choice("both", group, ranks.at_equal_time, how), both)
+        return _without_ruled_out(_choice("both", group, ranks.at_equal_time, how), both)
     kept, few = not_ruled_out(*both)
     if not kept and not few:
         return None
@@ -122,18 +121,18 @@ def _both(
     return Choice("both", tuple(kept), how, "tied", f"a choice of {len(kept)}")
 
 
-def _without_ruled_out(group: Group, found: Choice, rankings: Sequence[RankedGroup]) -> Choice:
+def _without_ruled_out(found: Choice, measures: Sequence[Certain]) -> Choice:
     """Return a choice of several without those that another of them rules out."""
     every = found.leaders
     left = [
-        label for label in every if not any(rules_out(other, label, rankings) for other in every)
+        label for label in every if not any(rules_out(other, label, measures) for other in every)
     ]
-    if len(left) == len(every):
+    if len(left) in (0, len(every)):
         return found
     chosen = replace(found, leaders=tuple(left))
     if found.recipes:
         of_label = dict(zip(every, found.figures, strict=True))
-        recipes = {key[0] for key, row in cells_of(group.rows).items() if row.label in left}
+        recipes = {measures[0].cell_of[label][0] for label in left}
         chosen = replace(
             chosen,
             figures=tuple(of_label[label] for label in left),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
 
-from gan_bench.analysis.factors import Certain, cells_of, certain
-from gan_bench.analysis.ranks import RankedGroup, undominated
+from gan_bench.analysis.factors import Certain, cells_of, certain, rules_out
+from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.runs import busy
 from gan_bench.analysis.statistics import FEWEST_SEEDS, SeedValues
 from gan_bench.analysis.studied_factors import StudiedFactors
@@ -113,7 +113,7 @@ def standings(
     )
 
     def standing(found: Certain, *, shared: bool) -> Standing:
-        return Standing(found, best_recipes(group.rows, found, busy=shared), shared)
+        return Standing(found, best_recipes(found, busy=shared), shared)
 
     def by_fid(values: Mapping[str, SeedValues], *, shared: bool = False) -> Standing | None:
         if not values or group.too_short:
@@ -133,8 +133,8 @@ def _in_speed(group: Group, speeds: Mapping[str, SeedValues]) -> Certain:
     if group.speed is None:
         return certain(group.rows, speeds, metric(SPEED))
     implementations = RankedGroup(speeds, metric(SPEED), group.speed.pairs(list(speeds)))
-    factors = StudiedFactors.measured(cells_of(group.rows), group.speed)
-    return Certain(factors, implementations)
+    cells = cells_of(group.rows)
+    return Certain(StudiedFactors.measured(cells, group.speed), implementations, cells)
 
 
 class Unranked(Enum):
@@ -153,13 +153,17 @@ class Unranked(Enum):
         return Unranked.SAW_REFERENCE if scored else Unranked.NOT_SCORED
 
 
-def not_ruled_out(quality: RankedGroup, speed: RankedGroup) -> tuple[list[str], int]:
+def not_ruled_out(quality: Certain, speed: Certain) -> tuple[list[str], int]:
     """Return what no other rules out in quality and speed, with enough seeds to be so.
 
-    Also returns the number of those that only too few seeds keep from being ruled out.
+    They are in the order of quality. Also returns the number of those that only too few seeds keep
+    from being ruled out.
     """
-    every = undominated(quality, speed)
-    seeds = {x: min(ranks.spreads[x].seeds for ranks in (quality, speed)) for x in every}
+    measures = quality, speed
+    spreads = [found.implementations.spreads for found in measures]
+    labels = [label for label in spreads[0] if label in spreads[1]]
+    every = [x for x in labels if not any(rules_out(other, x, measures) for other in labels)]
+    seeds = {x: min(by_label[x].seeds for by_label in spreads) for x in every}
     kept = [label for label in every if seeds[label] >= FEWEST_SEEDS]
     return kept, len(every) - len(kept)
 
