@@ -270,12 +270,14 @@ def test_for_speed_and_for_both_the_recipe_is_named_whose_twins_are_alike(result
         curves(f"keras-{recipe}", fids, seconds)
         curves(f"jax-{recipe}", fids, 1.4 * seconds)
     found = Answer(results)
-    assert found.words["quality"].startswith("recipe b (lowest final FID of 3 recipes, mean 8.0")
-    assert found.words["speed"] == (
-        "recipe a (fastest of 3 recipes, mean 600 images/s; clear lead), as keras-a (600) or "
-        "torch-a (600)"
+    assert found.words["quality"].startswith(
+        "recipe b (lowest final FID of 3 recipes in 3 frameworks, mean 8.0"
     )
-    assert found.words["both"].startswith("recipe a (lowest FID of 3 recipes after 1 min 40 s, ")
+    assert found.words["speed"] == (
+        "recipe a (fastest of 3 recipes in 2 frameworks, mean 600 images/s; clear lead), as "
+        "keras-a (600) or torch-a (600)"
+    )
+    assert found.words["both"].startswith("recipe a (lowest FID of 3 recipes in 2 ")
     assert found.words["both"].endswith("; clear lead), as keras-a (10.0) or torch-a (10.0)")
     verdict = found.verdicts["Speed"]
     assert (verdict.recipes, verdict.figure) == (("a",), "600 images/s")
@@ -363,8 +365,8 @@ def test_the_mean_is_over_the_frameworks_of_what_is_named(results, train):
         train(f"{framework}-b", FIDS, speed=100)
     found = Answer(results)
     assert found.words["speed"] == (
-        "recipe a (fastest of 2 recipes, mean 601 images/s; clear lead), as keras-a (601) or "
-        "torch-a (601)"
+        "recipe a (fastest of 2 recipes in 2 frameworks, mean 601 images/s; clear lead), as "
+        "keras-a (601) or torch-a (601)"
     )
     assert "(geometric mean over keras and torch; " in found.verdicts["Speed"].sentence
 
@@ -403,7 +405,10 @@ def test_a_recipe_is_the_fastest_of_those_on_one_machine(results, train):
         train(f"{framework}-a", FIDS, speed=300)
         train(f"{framework}-b", [20.0, 21.0, 22.0], speed=100)
     train("torch-c", [40.0, 41.0, 42.0], circumstances=elsewhere)
-    fastest = "recipe a (fastest of 2 recipes on one machine, mean 300 images/s; clear lead)"
+    fastest = (
+        "recipe a (fastest of 2 recipes in 2 frameworks on one machine, mean 300 images/s; clear "
+        "lead)"
+    )
     assert Answer(results).words["speed"].startswith(fastest)
 
 
@@ -427,7 +432,7 @@ def test_for_both_the_lowest_fid_is_not_said_of_another_recipe(results, curves):
     verdict, both = found.verdicts["Quality at equal time"], found.choices["both"]
     assert verdict.recipes == ("a", "b") and verdict.leaders[0] == "torch-b"
     assert both.recipes == ("b",)
-    assert both.how.startswith("not distinguishable from the lowest FID of 3 recipes after ")
+    assert both.how.startswith("not distinguishable from the lowest FID of 3 recipes in 2 ")
 
 
 def test_for_both_a_recipe_stays_that_is_clearly_better_at_last_by_all_its_twins(results, curves):

@@ -78,8 +78,10 @@ def _choice(purpose: Purpose, group: Group, standing: Standing, how: str) -> Cho
     # Those that only ran on another machine are in no comparison of times.
     timed = purpose != "quality"
     here = " on one machine" if timed and not_timed(group, implementations) else ""
-    if standing.recipes:
-        of, mean = f" of {many(len(standing.compared.labels), 'recipe')}{here}", f"mean {mean}"
+    if best := standing.best_recipes:
+        recipes = many(len(best.ranks.labels), "recipe")
+        frameworks = many(len(best.frameworks[best.ranks.best]), "framework")
+        of, mean = f" of {recipes} in {frameworks}{here}", f"mean {mean}"
     elif here:
         of = f" of {len(implementations.labels)}{here}"
     own = tuple(figure(implementations.spreads[x].mean) for x in standing.leaders)
