@@ -3,8 +3,8 @@
 Usage: ``python benchmarks/one_seed.py RESULTS ... [--csv FILE]``, where each argument is a results
 folder, an archive, a baseline of the gate (``.json``) or what ``--csv`` wrote before (``.csv``).
 All of them are read as one. The spreads are standard deviations of the logarithm of the FID, pooled
-over the recipes. Of one seed, they are over the implementations of a recipe that have it (twins),
-and over the machines of an implementation that have it.
+over the recipes. Of one seed, they are over the implementations of a recipe that have it (twins)
+on one machine, over the machines of an implementation that have it, and over both.
 """
 
 import argparse
@@ -38,6 +38,7 @@ class Value(NamedTuple):
 KINDS = {
     "frameworks": ("comparable", "recipe", "machine", "seed"),
     "machines": ("comparable", "recipe", "implementation", "seed"),
+    "both": ("comparable", "recipe", "seed"),
     "seeds": ("comparable", "recipe", "implementation", "machine"),
 }
 """What the values of a sample have in common, by what they differ in."""

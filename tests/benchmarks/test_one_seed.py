@@ -24,6 +24,14 @@ def test_twins_of_one_seed_differ_no_more_than_seeds_in_the_stored_results():
     assert one_seed.spread(twelve, one_seed.KINDS["seeds"])[1] > 0.03
 
 
+@pytest.mark.parametrize("recipe", ["dcgan-3g", "upsampling-sgd"])
+def test_a_recipe_that_settles_differs_most_by_its_seeds(recipe):
+    stored = one_seed.of_results(ROOT / "results" / "reference")
+    values = [value for value in stored if value.recipe.partition(" ")[0] == recipe]
+    _, of_one_seed = one_seed.spread(values, one_seed.KINDS["both"])
+    assert of_one_seed < 0.5 * one_seed.spread(values, one_seed.KINDS["seeds"])[1]
+
+
 def test_machines_of_one_seed_differ_less_than_seeds_in_the_stored_figures():
     """Ten runs of the baseline's seeds on another processor, with another number of threads."""
     values = [
