@@ -72,7 +72,7 @@ def test_a_recipe_leads_clearly_though_its_twins_are_not_told_apart(twins, quali
     chosen, verdict = quality()
     assert (chosen.recipes, chosen.certainty, chosen.badge) == (("dcgan",), "clear", "clear lead")
     assert set(chosen.leaders) == {"torch-dcgan", "keras-dcgan", "jax-dcgan"}
-    assert chosen.how.startswith("lowest final FID of 3 recipes in 3 frameworks, mean 10")
+    assert chosen.how.startswith("lowest final FID of 3 recipes, mean over 3 frameworks 10")
     assert chosen.framework.startswith(
         "The framework makes no difference that these seeds show (largest ratio of FIDs, "
     )

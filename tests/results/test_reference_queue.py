@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -129,7 +130,8 @@ def test_a_worker_that_is_ended_ends_its_run(small, tmp_path, monkeypatch):
             time.sleep(0.1)
         # Descendants alone would not do: the browser of other tests starts processes of its own.
         for child in set(psutil.Process().children()) - of_other_tests:
-            of_the_run.extend([child, *child.children(recursive=True)])
+            with suppress(psutil.NoSuchProcess):
+                of_the_run.extend([child, *child.children(recursive=True)])
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=end_when_it_trains, daemon=True).start()

@@ -287,8 +287,8 @@ class Certain:
     factors: Factors
     implementations: RankedGroup
     """All of them, and every pair of them."""
-    cells: Mapping[tuple[str, str], Row]
-    """See `cells_of`."""
+    labels: Mapping[tuple[str, str], str]
+    """The label of each recipe and framework; see `cells_of`."""
 
     @property
     def recipes(self) -> RankedGroup | None:
@@ -315,28 +315,41 @@ class Certain:
     @cached_property
     def cell_of(self) -> dict[str, tuple[str, str]]:
         """Recipe and framework by label."""
-        return {row.label: cell for cell, row in self.cells.items()}
+        return {label: cell for cell, label in self.labels.items()}
 
     @cached_property
-    def _recipe_of(self) -> dict[str, str]:
-        """By label, the ranked recipe whose mean is taken over the implementation and its twins."""
+    def _counted(self) -> dict[str, set[str]]:
+        """By recipe, the frameworks over which it is compared."""
         ranked = self.recipes.labels if self.recipes else []
-        counted = {(recipe, f) for recipe in ranked for f in self.factors.counted(recipe)}
-        return {label: cell[0] for label, cell in self.cell_of.items() if cell in counted}
+        return {recipe: {*self.factors.counted(recipe)} for recipe in ranked}
 
     def clearly(self, better: str, worse: str) -> bool:
-        """Return whether one implementation is clearly better than another, or its recipe is."""
-        if self.implementations.clearly(better, worse):
+        """Return whether one implementation is clearly better than another.
+
+        The test of the two says so; or its own mean is better, too, and the test of the two recipes
+        says so, over frameworks that include those of both implementations.
+        """
+        ranks, recipes, cell_of = self.implementations, self.recipes, self.cell_of
+        if ranks.clearly(better, worse):
             return True
-        recipes, a, b = self.recipes, self._recipe_of.get(better), self._recipe_of.get(worse)
-        return bool(recipes and a and b and recipes.clearly(a, b))
+        if not (recipes and {better, worse} <= cell_of.keys() and ranks.before(better, worse)):
+            return False
+        (a, of_a), (b, of_b) = cell_of[better], cell_of[worse]
+        compared = self._counted.get(a, set()) & self._counted.get(b, set())
+        return {of_a, of_b} <= compared and recipes.clearly(a, b)
 
 
-def rules_out(better: str, worse: str, measures: Sequence[Certain]) -> bool:
-    """Return whether one implementation is clearly better by a measure and by none clearly worse.
+def not_ruled_out(labels: Sequence[str], measures: Sequence[Certain]) -> list[str]:
+    """Return the implementations that none of the others rules out; all, if each is ruled out.
 
-    False if one of them lacks a value of a measure.
+    One rules out another if it is clearly better by a measure and by none clearly worse, and if
+    both have a value of every measure.
     """
+    left = [x for x in labels if not any(_rules_out(other, x, measures) for other in labels)]
+    return left or list(labels)
+
+
+def _rules_out(better: str, worse: str, measures: Sequence[Certain]) -> bool:
     if not all({better, worse} <= found.implementations.spreads.keys() for found in measures):
         return False
     return any(found.clearly(better, worse) for found in measures) and not any(
@@ -360,7 +373,7 @@ def certain(
     """
     cells = cells_of(rows)
     factors = Factors.of(cells, by_label, metric, looks)
-    return Certain(factors, RankedGroup(by_label, metric, looks=looks), cells)
+    return Certain(factors, RankedGroup(by_label, metric, looks=looks), labels_of(cells))
 
 
 def cells_of(rows: Sequence[Row]) -> dict[tuple[str, str], Row]:
@@ -384,6 +397,11 @@ def cells_of(rows: Sequence[Row]) -> dict[tuple[str, str], Row]:
         if len(versions) == 1:
             cells[recipe + number, framework] = versions[0]
     return cells
+
+
+def labels_of(cells: Mapping[tuple[str, str], Row]) -> dict[tuple[str, str], str]:
+    """Return the label of each recipe and framework."""
+    return {cell: row.label for cell, row in cells.items()}
 
 
 def mean_of_strata(

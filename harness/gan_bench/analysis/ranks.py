@@ -70,6 +70,10 @@ class RankedGroup:
             self._pairs.between(a, b) if self.metric.higher_is_better else self._pairs.between(b, a)
         )
 
+    def before(self, better: str, worse: str) -> bool:
+        """Return whether one has a better mean than another."""
+        return self._position[better] < self._position[worse]
+
     def clearly(self, better: str, worse: str) -> bool:
         """Return whether one is clearly better than another."""
         return bool(self._clear[self._position[better], self._position[worse]])

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import combinations
 from statistics import geometric_mean
 
-from gan_bench.analysis.factors import Factors, TwinDifference
+from gan_bench.analysis.factors import Factors, TwinDifference, labels_of
 from gan_bench.analysis.pairs import Pairs
 from gan_bench.analysis.statistics import Difference, Ratio, SeedValues, holm
 from gan_bench.analysis.studied_speed import RankedSpeed, ratio_of
@@ -34,10 +34,9 @@ class StudiedFactors(Factors):
     def measured(cells: Mapping[tuple[str, str], Row], study: RankedSpeed) -> "StudiedFactors":
         """Return them of a group's cells (`gan_bench.analysis.factors.cells_of`)."""
         speeds = {row.label: row.images_per_s for row in cells.values() if row.images_per_s}
-        labels = {key: row.label for key, row in cells.items()}
         of = Factors.of(cells, speeds, metric(SPEED))
         return StudiedFactors(
-            of.metric, of.values, of.recipes, of.frameworks, study=study, labels=labels
+            of.metric, of.values, of.recipes, of.frameworks, study=study, labels=labels_of(cells)
         )
 
     def ratio(self, framework: str, to: str, recipe: str) -> Ratio | None:

@@ -167,18 +167,18 @@ def signal_group(process: subprocess.Popen[bytes], signum: int) -> None:
 def end_group(process: subprocess.Popen[bytes], earlier: set[psutil.Process]) -> None:
     """Kill the remaining processes of a worker's group, and its orphans.
 
-    ``earlier`` has the descendants of this process from before the worker; they and what they have
-    started since are not killed.
+    ``earlier`` has the descendants of this process from before the worker; they and their own
+    descendants are not killed.
     """
     signal_group(process, signal.SIGKILL)
     process.wait()
-    others = set(earlier)
+    found, others = descendants(), set(earlier)
     for one in earlier:
         with contextlib.suppress(psutil.Error):
             others.update(one.children(recursive=True))
     # This process, a subreaper, is now the parent of processes that left the group. The worker
     # began a session, so what is in this process's own was started by another of its threads.
-    end(one for one in descendants() - others if not _is_in_this_session(one))
+    end(one for one in found - others if not _is_in_this_session(one))
 
 
 def _is_in_this_session(process: psutil.Process) -> bool:

@@ -17,7 +17,7 @@ from gan_bench.report.sections.standings import (
     Standing,
     Standings,
     Unranked,
-    not_ruled_out,
+    best_in_both,
     not_timed,
 )
 from gan_bench.results.record import Record
@@ -134,7 +134,7 @@ def _not_ruled_out(ranks: Standings) -> list[str]:
     quality, speed = ranks.at_equal_images, ranks.in_speed
     if quality is None or speed is None or ranks.unsure:
         return []
-    kept, _ = not_ruled_out(quality.certain, speed.certain)
+    kept, _ = best_in_both(quality.certain, speed.certain)
     if not 0 < len(kept) < len(quality.implementations.labels):
         return []
     return [

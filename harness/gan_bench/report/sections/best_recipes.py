@@ -64,7 +64,7 @@ def _best(found: Certain, factors: Factors, *, busy: bool) -> BestRecipes | None
     if any(label not in of_label for label in (implementations.best, *implementations.unclear)):
         return None
     counted = {recipe: factors.counted(recipe) for recipe in factors.recipes}
-    of_leaders = {found.cells[recipe, f].label for recipe in leaders for f in counted[recipe]}
+    of_leaders = {found.labels[recipe, f] for recipe in leaders for f in counted[recipe]}
     worse = _clearly_worse_twins(found, counted)
     kept = tuple(
         label
@@ -93,8 +93,7 @@ def _clearly_worse_twins(found: Certain, counted: Mapping[str, tuple[str, ...]])
             if twin.ratio.estimate > 1:
                 lower, higher = higher, lower
             lower_is_better = found.implementations.metric.sign > 0
-            cell = twin.recipe, higher if lower_is_better else lower
-            worse.add(found.cells[cell].label)
+            worse.add(found.labels[twin.recipe, higher if lower_is_better else lower])
     return worse
 
 

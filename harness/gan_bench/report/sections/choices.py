@@ -1,10 +1,10 @@
 """What to use for quality, for speed and for both."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from gan_bench.analysis.factors import Certain, rules_out
+from gan_bench.analysis.factors import not_ruled_out
 from gan_bench.analysis.summary import Group
 from gan_bench.analysis.time_to_quality import EqualTime
 from gan_bench.report.sections.best_recipes import framework_sentence
@@ -13,7 +13,7 @@ from gan_bench.report.sections.standings import (
     Standing,
     Standings,
     Unranked,
-    not_ruled_out,
+    best_in_both,
     not_timed,
 )
 from gan_bench.text import duration, figure, listed, many
@@ -79,9 +79,9 @@ def _choice(purpose: Purpose, group: Group, standing: Standing, how: str) -> Cho
     timed = purpose != "quality"
     here = " on one machine" if timed and not_timed(group, implementations) else ""
     if best := standing.best_recipes:
-        recipes = many(len(best.ranks.labels), "recipe")
-        frameworks = many(len(best.frameworks[best.ranks.best]), "framework")
-        of, mean = f" of {recipes} in {frameworks}{here}", f"mean {mean}"
+        of = f" of {many(len(best.ranks.labels), 'recipe')}{here}"
+        over = len(best.frameworks[best.ranks.best])
+        mean = f"mean over {over} frameworks {mean}" if over > 1 else mean
     elif here:
         of = f" of {len(implementations.labels)}{here}"
     own = tuple(figure(implementations.spreads[x].mean) for x in standing.leaders)
@@ -106,9 +106,15 @@ def _both(
     """
     both = quality.certain, speed.certain
     if ranks.at_equal_time and equal:
-        how = f"lowest FID{{}} after {duration(equal.seconds)}, {{}}"
-        return _without_ruled_out(_choice("both", group, ranks.at_equal_time, how), both)
-    kept, few = not_ruled_out(*both)
+        after = f"lowest FID{{}} after {duration(equal.seconds)}"
+        every = _choice("both", group, ranks.at_equal_time, f"{after}, {{}}")
+        left = not_ruled_out(every.leaders, both)
+        if len(left) == len(every.leaders):
+            return every
+        # A recipe's mean would be that of all its twins.
+        chosen = _choice("both", group, ranks.at_equal_time, after) if every.recipes else every
+        return _narrowed(chosen, left, quality.certain.cell_of)
+    kept, few = best_in_both(*both)
     if not kept and not few:
         return None
     if ranks.unsure or not kept:
@@ -123,18 +129,13 @@ def _both(
     return Choice("both", tuple(kept), how, "tied", f"a choice of {len(kept)}")
 
 
-def _without_ruled_out(found: Choice, measures: Sequence[Certain]) -> Choice:
-    """Return a choice of several without those that another of them rules out."""
+def _narrowed(found: Choice, left: Sequence[str], cell_of: Mapping[str, tuple[str, str]]) -> Choice:
+    """Return a choice of several with those alone that none of the others rules out."""
     every = found.leaders
-    left = [
-        label for label in every if not any(rules_out(other, label, measures) for other in every)
-    ]
-    if len(left) in (0, len(every)):
-        return found
     chosen = replace(found, leaders=tuple(left))
     if found.recipes:
         of_label = dict(zip(every, found.figures, strict=True))
-        recipes = {measures[0].cell_of[label][0] for label in left}
+        recipes = {cell_of[label][0] for label in left}
         chosen = replace(
             chosen,
             figures=tuple(of_label[label] for label in left),

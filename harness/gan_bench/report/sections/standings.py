@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
 
-from gan_bench.analysis.factors import Certain, cells_of, certain, rules_out
+from gan_bench.analysis.factors import Certain, cells_of, certain, not_ruled_out
 from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.runs import busy
 from gan_bench.analysis.statistics import FEWEST_SEEDS, SeedValues
@@ -133,8 +133,8 @@ def _in_speed(group: Group, speeds: Mapping[str, SeedValues]) -> Certain:
     if group.speed is None:
         return certain(group.rows, speeds, metric(SPEED))
     implementations = RankedGroup(speeds, metric(SPEED), group.speed.pairs(list(speeds)))
-    cells = cells_of(group.rows)
-    return Certain(StudiedFactors.measured(cells, group.speed), implementations, cells)
+    factors = StudiedFactors.measured(cells_of(group.rows), group.speed)
+    return Certain(factors, implementations, factors.labels)
 
 
 class Unranked(Enum):
@@ -153,7 +153,7 @@ class Unranked(Enum):
         return Unranked.SAW_REFERENCE if scored else Unranked.NOT_SCORED
 
 
-def not_ruled_out(quality: Certain, speed: Certain) -> tuple[list[str], int]:
+def best_in_both(quality: Certain, speed: Certain) -> tuple[list[str], int]:
     """Return what no other rules out in quality and speed, with enough seeds to be so.
 
     They are in the order of quality. Also returns the number of those that only too few seeds keep
@@ -161,8 +161,7 @@ def not_ruled_out(quality: Certain, speed: Certain) -> tuple[list[str], int]:
     """
     measures = quality, speed
     spreads = [found.implementations.spreads for found in measures]
-    labels = [label for label in spreads[0] if label in spreads[1]]
-    every = [x for x in labels if not any(rules_out(other, x, measures) for other in labels)]
+    every = not_ruled_out([label for label in spreads[0] if label in spreads[1]], measures)
     seeds = {x: min(by_label[x].seeds for by_label in spreads) for x in every}
     kept = [label for label in every if seeds[label] >= FEWEST_SEEDS]
     return kept, len(every) - len(kept)
