@@ -279,8 +279,7 @@ def _by_recipe(group: Group) -> Iterator[str]:
     both = crossed(group)
     if both is not None:
         yield ""
-        for sentence in both.sentences:
-            yield f"- {sentence}"
+        yield from (f"- {sentence}" for sentence in both.of_frameworks)
 
 
 def _how(group: Group) -> str:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gan_bench.analysis.factors import Factors, certain, mean_of_strata
+from gan_bench.analysis.certain import certain
+from gan_bench.analysis.factors import Factors, mean_of_strata
 from gan_bench.analysis.pairs import all_pairs
 from gan_bench.analysis.runs import collect_runs
 from gan_bench.analysis.statistics import SeedValues

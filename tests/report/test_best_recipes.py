@@ -1,5 +1,7 @@
 """The first card names the best recipe, its implementations, and whether the framework matters."""
 
+import re
+
 import pytest
 
 from gan_bench.analysis.runs import collect_runs
@@ -191,3 +193,24 @@ def test_all_three_documents_name_recipe_implementations_and_framework(results, 
     card = html[html.index("<h2>For quality</h2>") : html.index("<h2>For speed</h2>")]
     assert ">dcgan<" in card and chosen.framework in card
     assert all(label in card for label in chosen.leaders)
+
+
+@pytest.mark.parametrize("frameworks", [("torch", "keras"), ("torch", "keras", "jax")])
+def test_page_and_text_join_recipes_by_or_and_name_as_many_implementations(
+    results, twins, frameworks
+):
+    """Of four they name all, of six the first three."""
+    twins({"dcgan": 10.0, "decay": 10.05, "slow": 40.0}, dict.fromkeys(frameworks, 1.0))
+    page = report_page(results)
+    chosen = page.groups[0].choices[0]
+    html = render_html(page).decode()
+    card = html[html.index("<h2>For quality</h2>") : html.index("<h2>For speed</h2>")]
+    shown = " ".join(re.sub("<[^>]*>", " ", card).split())
+    assert f"Recipe {' or '.join(chosen.recipes)} " in shown
+    six = len(frameworks) == 3
+    named = [label for label in chosen.leaders if label in shown]
+    assert named == list(chosen.leaders[: 3 if six else 4])
+    assert ("or 3 more" in shown) == six
+    text = chosen.in_words
+    assert f"recipe {' or '.join(chosen.recipes)} (" in text and ("or 3 more" in text) == six
+    assert [label for label in chosen.leaders if label in text] == named

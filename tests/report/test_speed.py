@@ -9,6 +9,7 @@ from gan_bench.analysis.summary import summarise
 from gan_bench.analysis.time_to_quality import fid_points
 from gan_bench.report import report_page
 from gan_bench.report.render import render_full_markdown
+from gan_bench.report.sections.recipe_vs_framework import crossed
 from gan_bench.report.sections.standings import standings
 from gan_bench.results.load import load_results
 from report_folder import MACHINE, add_run, add_trained, empty_results, run_spec, scores_of
@@ -227,6 +228,67 @@ def test_of_two_studied_machines_the_times_are_of_that_with_most_runs(folder):
     add_trained(folder, "torch-dcgan", FIDS["torch-dcgan"], seed=10, **around)
     add_trained(folder, "keras-dcgan", FIDS["keras-dcgan"], seed=10, **around)
     assert speeds(folder) == {"torch-dcgan": 300.0, "keras-dcgan": 400.0}
+
+
+def of_frameworks(folder):
+    """Return the titles of the tables of speed, and the sentences on frameworks' speeds."""
+    found = crossed(group_of(folder))
+    titles = [table.title for table in found.tables if table.title.startswith("Images/s")]
+    return titles, [one for one in found.of_frameworks if "the speed of" in one]
+
+
+def test_the_study_on_another_machine_is_shown_beside_that_of_the_ranking(folder):
+    """Keras is twice as fast as PyTorch on Model X, and half as fast on Model Y."""
+    around = {"circumstances": {"machine": OTHER}}
+    for framework in ("torch", "keras"):
+        add_trained(folder, f"{framework}-decay", [6.0, 6.2, 6.4])
+        add_trained(folder, f"{framework}-decay", [6.6], seed=9, **around)
+    of = [*specs(), run_spec("torch-decay"), run_spec("keras-decay")]
+    write(folder, "here", of, dict(enumerate((100.0, 200.0, 50.0, 100.0))))
+    titles, sentences = of_frameworks(folder)
+    assert titles == ["Images/s"]
+    assert [s.partition(" (")[0] for s in sentences] == [
+        "For the same recipe, the speed of torch is 0.50 times that of keras"
+    ]
+    rates = dict(enumerate((600.0, 300.0, 400.0, 200.0)))
+    write(folder, "there", of, rates, machine=OTHER)
+    assert speeds(folder)["torch-dcgan"] == 100.0
+    titles, sentences = of_frameworks(folder)
+    assert titles == ["Images/s on Model X, 2 cores", "Images/s on Model Y, 2 cores"]
+    assert [s.partition(" (")[0] for s in sentences] == [
+        "For the same recipe on Model X, 2 cores, the speed of torch is 0.50 times that of keras",
+        "For the same recipe on Model Y, 2 cores, the speed of torch is 2.0 times that of keras",
+    ]
+    text = render_full_markdown(report_page(folder)).decode()
+    assert "The speed of decay on Model Y, 2 cores is 0.82 (" in text
+
+
+def test_a_study_of_other_threads_on_the_same_machine_is_told_apart_by_them(folder):
+    for framework in ("torch", "keras"):
+        add_trained(folder, f"{framework}-decay", [6.0, 6.2, 6.4])
+    of = [*specs(), run_spec("torch-decay"), run_spec("keras-decay")]
+    eight = [spec.model_copy(update={"threads": 8}) for spec in of]
+    add_run(folder, eight[0], scores=[scores_of({0: 150.0, 600: 4.0})])
+    rates = dict(enumerate((100.0, 200.0, 50.0, 100.0)))
+    write(folder, "two", of, rates)
+    write(folder, "eight", eight, rates)
+    assert of_frameworks(folder)[0] == [
+        "Images/s on Model X, 2 cores (CPU, 2 threads)",
+        "Images/s on Model X, 2 cores (CPU, 8 threads)",
+    ]
+
+
+def test_a_study_elsewhere_is_shown_beside_the_speeds_of_runs(folder):
+    """It lacks an implementation, so that it gives no times to the ranking."""
+    around = {"circumstances": {"machine": OTHER}}
+    for name in NAMES:
+        add_trained(folder, name, [4.0], seed=9, **around)
+    add_trained(folder, "torch-decay", [6.0, 6.2, 6.4])
+    add_trained(folder, "keras-decay", [6.0, 6.2, 6.4])
+    write(folder, machine=OTHER)
+    assert speeds(folder) == OF_RUNS | {"torch-decay": 1000.0, "keras-decay": 1000.0}
+    titles, _ = of_frameworks(folder)
+    assert titles == ["Images/s on Model X, 2 cores", "Images/s on Model Y, 2 cores"]
 
 
 def test_seeds_from_other_machines_have_the_speed_of_the_study(folder):

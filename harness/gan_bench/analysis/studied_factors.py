@@ -33,8 +33,7 @@ class StudiedFactors(Factors):
     @staticmethod
     def measured(cells: Mapping[tuple[str, str], Row], study: RankedSpeed) -> "StudiedFactors":
         """Return them of a group's cells (`gan_bench.analysis.factors.cells_of`)."""
-        speeds = {row.label: row.images_per_s for row in cells.values() if row.images_per_s}
-        of = Factors.of(cells, speeds, metric(SPEED))
+        of = Factors.of(cells, study.rates, metric(SPEED))
         return StudiedFactors(
             of.metric, of.values, of.recipes, of.frameworks, study=study, labels=labels_of(cells)
         )

@@ -10,7 +10,7 @@ from gan_bench.analysis.identity import Machine, blocks, same_speed
 from gan_bench.analysis.pairs import Pairs, difference, p_values
 from gan_bench.analysis.runs import Run, busy
 from gan_bench.analysis.speed import Figures, SpeedRow, figures, hardware_of
-from gan_bench.analysis.statistics import Difference
+from gan_bench.analysis.statistics import Difference, SeedValues
 from gan_bench.analysis.turns import FEWEST_TURNS, Contrast
 from gan_bench.results.speed import SpeedStudy
 from gan_bench.text import many
@@ -23,6 +23,17 @@ class RankedSpeed:
     found: Figures
     by_label: Mapping[str, SpeedRow]
     """The study's rows by the labels of the ranking."""
+
+    @property
+    def machine(self) -> Machine:
+        """The machine that it was made on."""
+        return _machine_of(self.found.study)
+
+    @property
+    def rates(self) -> dict[str, SeedValues]:
+        """Throughputs over the repeats, by label."""
+        known = {label: SeedValues.by(row.by_repeat) for label, row in self.by_label.items()}
+        return {label: replace(x, of_each="repeat") for label, x in known.items() if x}
 
     def contrast(self, weights: Mapping[str, float]) -> Contrast | None:
         """Return a weighted sum of logarithms of throughputs, see `Fit.contrast`."""
@@ -116,6 +127,18 @@ def ranked_speed(
     if not matching or (matching[0].found.disturbed and not loaded):
         return None
     return matching[0]
+
+
+def speeds_elsewhere(
+    studies: Sequence[SpeedStudy], machine: Machine, by_label: Mapping[str, Sequence[Run]]
+) -> tuple[RankedSpeed, ...]:
+    """Return the studies on other machines than the ranking's, as `ranked_speed` chooses them.
+
+    Those with disturbed turns are left out.
+    """
+    others = [other for other in dict.fromkeys(map(_machine_of, studies)) if other != machine]
+    found = (ranked_speed(studies, other, by_label) for other in others)
+    return tuple(study for study in found if study and not study.found.disturbed)
 
 
 def _machine_of(study: SpeedStudy) -> Machine:

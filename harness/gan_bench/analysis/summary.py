@@ -11,9 +11,8 @@ from gan_bench.analysis.identity import Machine, Setting, differing, one_per_see
 from gan_bench.analysis.runs import Run
 from gan_bench.analysis.scored import Final, Scored, scored_under
 from gan_bench.analysis.sequential import Design
-from gan_bench.analysis.speed import SpeedRow
 from gan_bench.analysis.statistics import SeedValues
-from gan_bench.analysis.studied_speed import RankedSpeed, ranked_speed
+from gan_bench.analysis.studied_speed import RankedSpeed, ranked_speed, speeds_elsewhere
 from gan_bench.metrics import SPEED, fid_name
 from gan_bench.plan import RunSpec
 from gan_bench.results.load import Results
@@ -133,6 +132,8 @@ class Group:
     """Why quality is not ranked, as the first part of a sentence; None if it is."""
     speed: RankedSpeed | None = None
     """The study of the throughputs and shares of the machine rate; None if they are of the runs."""
+    speeds_elsewhere: tuple[RankedSpeed, ...] = ()
+    """Studies on other machines that runs ended on, one of each. They rank nothing."""
 
     @property
     def runs(self) -> list[Run]:
@@ -234,7 +235,7 @@ def _group(setting: Setting, runs: Sequence[Run], results: Results, title: str) 
     too_short = too_short_to_rank([run.spec for run in runs], setting.budget_images)
     speed = ranked_speed(results.speeds, setting.machine, by_label)
     if speed is not None:
-        rows = [_with_speed(row, speed.by_label.get(row.label)) for row in rows]
+        rows = [_with_speed(row, speed) for row in rows]
     rows.sort(key=_by_speed if too_short else _by_quality)
     of_seeds = {row.label: row.runs for row in rows}
     return Group(
@@ -248,6 +249,7 @@ def _group(setting: Setting, runs: Sequence[Run], results: Results, title: str) 
         ),
         too_short=too_short,
         speed=speed,
+        speeds_elsewhere=speeds_elsewhere(results.speeds, setting.machine, by_label),
     )
 
 
@@ -282,16 +284,16 @@ def _row(label: str, every: Sequence[Run], results: Results, setting: Setting) -
     )
 
 
-def _with_speed(row: Row, found: SpeedRow | None) -> Row:
+def _with_speed(row: Row, speed: RankedSpeed) -> Row:
     """Return a row with the speed of a study in place of that of its runs."""
+    found = speed.by_label.get(row.label)
     if found is None:
         return row
     spec = row.runs[0].spec
     seconds = found.seconds_for(spec.steps * spec.images_per_step)
-    rates = replace(SeedValues.by(found.by_repeat) or SeedValues(()), of_each="repeat")
     return replace(
         row,
-        images_per_s=rates,
+        images_per_s=speed.rates.get(row.label),
         finish_s=SeedValues.of([seconds]) if row.ok_runs else None,
         machine_fraction=SeedValues.of([found.machine_fraction]),
     )

@@ -23,6 +23,7 @@ from gan_bench.report.page_data import (
     page_grid,
 )
 from gan_bench.report.pictures import COLOURS
+from gan_bench.report.sections.certainty import NAMED
 from gan_bench.report.sections.effects import NOTE as EFFECTS_NOTE
 from gan_bench.text import many, markdown_text, sanitize
 
@@ -102,7 +103,7 @@ def _environment() -> Environment:
         "with_options": _with_options,
     }
     notes = {"claims_note": CLAIMS_NOTE, "effects_note": EFFECTS_NOTE, "raw_bins": RAW_BINS}
-    environment.globals |= {"many": many, **notes}
+    environment.globals |= {"many": many, "most_named": NAMED, **notes}
     return environment
 
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from gan_bench.analysis.factors import Certain, Factors, most_seeds
+from gan_bench.analysis.certain import Certain
+from gan_bench.analysis.factors import Factors, most_seeds
 from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.statistics import FEWEST_SEEDS, Difference, p_value
 from gan_bench.report.sections.certainty import NAMED, UNTESTED, certainty, leading

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from gan_bench.analysis.factors import not_ruled_out
+from gan_bench.analysis.certain import not_ruled_out
 from gan_bench.analysis.summary import Group
 from gan_bench.analysis.time_to_quality import EqualTime
 from gan_bench.report.sections.best_recipes import framework_sentence

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from gan_bench.analysis.factors import Factors, cells_of, most_seeds
+from gan_bench.analysis.identity import Machine
 from gan_bench.analysis.parity import CHECKED, row_parity
 from gan_bench.analysis.statistics import FEWEST_SEEDS, Difference, Ratio, interval
 from gan_bench.analysis.studied_factors import StudiedFactors
@@ -44,6 +45,18 @@ class Measure:
     noun: str
     """For sentences, e.g. ``FID``."""
     factors: Factors
+    place: str = ""
+    """The machine that it was measured on, if there are several."""
+
+    @property
+    def heading(self) -> str:
+        """The title of its table."""
+        return f"{self.title} on {self.place}" if self.place else self.title
+
+    @property
+    def here(self) -> str:
+        """For sentences, e.g. `` on Model X, 2 cores``; empty without a place."""
+        return f" on {self.place}" if self.place else ""
 
     @property
     def first(self) -> str:
@@ -80,6 +93,8 @@ class Crossed:
 
     tables: tuple[Table, ...]
     sentences: tuple[str, ...]
+    of_frameworks: tuple[str, ...]
+    """Those of the sentences that compare frameworks."""
 
 
 def crossed(group: Group) -> Crossed | None:
@@ -95,30 +110,43 @@ def crossed(group: Group) -> Crossed | None:
         return None
 
     fids = {row.label: row.fid for row in group.rows if row.fid and not row.saw_reference}
-    speeds = {row.label: row.images_per_s for row in group.rows if row.images_per_s}
     measures = []
     if group.scored and fids:
         factors = Factors.of(cells, fids, metric(group.metric or ""), looks=group.looks)
         measures.append(Measure("quality", f"Final FID ({group.features})", "FID", factors))
-    if speeds:
-        factors = (
-            StudiedFactors.measured(cells, group.speed)
-            if group.speed
-            else Factors.of(cells, speeds, metric(SPEED))
-        )
-        measures.append(Measure("speed", "Images/s", "speed", factors))
+    measures += _speeds(group, cells)
     if not measures:
         return None
     ranked = [m for m in measures if m.kind != "quality" or not group.too_short]
-    sentences = [sentence for measure in ranked for sentence in _sentences(measure)]
+    sentences, of_frameworks = [], []
     if len(ranked) < len(measures):
-        sentences.insert(0, f"{group.too_short}: the FIDs only show that scoring works.")
+        sentences.append(f"{group.too_short}: the FIDs only show that scoring works.")
+    for one in ranked:
+        compared = [*_framework_sentences(one)]
+        sentences += [*_recipe_tiers(one), *compared, *_recipe_sentence(one)]
+        of_frameworks += compared
     uncertified = _uncertified(group, cells, shared, frameworks)
     first, *others = (_table(m, uncertified) for m in measures)
     # One note is enough for all of them.
     note = first.note + (_REPEATS_NOTE if group.speed else "")
     tables = (replace(first, note=note), *(replace(table, note="") for table in others))
-    return Crossed(tables, tuple(sentences))
+    return Crossed(tables, tuple(sentences), tuple(of_frameworks))
+
+
+def _speeds(group: Group, cells: _Cells) -> Iterator[Measure]:
+    """Yield the throughputs of the ranking, then those of the studies on other machines."""
+    by_machine: dict[Machine, Factors] = {}
+    rates = {row.label: row.images_per_s for row in group.rows if row.images_per_s}
+    if group.speed is None and rates:
+        by_machine[group.setting.machine] = Factors.of(cells, rates, metric(SPEED))
+    for study in (group.speed, *group.speeds_elsewhere):
+        if study is not None:
+            by_machine[study.machine] = StudiedFactors.measured(cells, study)
+    hardware = [machine.hardware for machine in by_machine]
+    for machine, factors in by_machine.items():
+        alike = hardware.count(machine.hardware) > 1
+        place = str(machine if alike else machine.hardware) if len(by_machine) > 1 else ""
+        yield Measure("speed", "Images/s", "speed", factors, place)
 
 
 def _uncertified(
@@ -151,25 +179,14 @@ def _table(measure: Measure, uncertified: set[str]) -> Table:
     return Table(
         [Column("Recipe"), *(Column(t, "number") for t in (*titles, "Recipe / all recipes"))],
         rows,
-        title=measure.title,
+        title=measure.heading,
         note=_NOTE + (_UNCERTIFIED_NOTE if uncertified else ""),
     )
 
 
-def _sentences(measure: Measure) -> Iterator[str]:
-    """Yield what recipes and frameworks change, and which of them are told apart."""
-    if measure.kind == "quality":
-        yield from _recipe_tiers(measure)
-    for framework in measure.others:
-        found = measure.over_recipes(framework)
-        if isinstance(found, Difference):
-            yield _framework_sentence(measure, framework, found)
-    yield from _recipe_sentence(measure)
-
-
 def _recipe_tiers(measure: Measure) -> Iterator[str]:
-    """Yield which recipe is best, from what it is not told apart, and the tiers."""
-    ranks = measure.factors.ranked_recipes
+    """Yield which recipe has the best quality, from what it is not told apart, and the tiers."""
+    ranks = measure.factors.ranked_recipes if measure.kind == "quality" else None
     if ranks is None or ranks.best_is_short:
         return
     word = "highest" if ranks.metric.higher_is_better else "lowest"
@@ -194,6 +211,13 @@ def _recipe_tiers(measure: Measure) -> Iterator[str]:
         )
 
 
+def _framework_sentences(measure: Measure) -> Iterator[str]:
+    for framework in measure.others:
+        found = measure.over_recipes(framework)
+        if isinstance(found, Difference):
+            yield _framework_sentence(measure, framework, found)
+
+
 def _framework_sentence(measure: Measure, framework: str, found: Difference) -> str:
     certain = ""
     if not found.clear:
@@ -201,8 +225,9 @@ def _framework_sentence(measure: Measure, framework: str, found: Difference) -> 
         few = most_seeds(twins, framework, measure.first) < FEWEST_SEEDS
         certain = ": too few seeds to say more" if few else ": they cannot be distinguished"
     return (
-        f"For the same recipe, the {measure.noun} of {framework} is {factor(found.estimate)} times "
-        f"that of {measure.first} ({_by_recipe(measure, framework)}; {interval(found)}){certain}."
+        f"For the same recipe{measure.here}, the {measure.noun} of {framework} is "
+        f"{factor(found.estimate)} times that of {measure.first} "
+        f"({_by_recipe(measure, framework)}; {interval(found)}){certain}."
     )
 
 
@@ -223,8 +248,8 @@ def _recipe_sentence(measure: Measure) -> list[str]:
     low, high = (by(effects, key=lambda name: effects[name].estimate) for by in (min, max))
     least, most = _with_interval(effects[low]), _with_interval(effects[high])
     return [
-        f"The {measure.noun} of {low} is {least} times the geometric mean of {len(effects)} "
-        f"recipes, that of {high} {most} times."
+        f"The {measure.noun} of {low}{measure.here} is {least} times the geometric mean of "
+        f"{len(effects)} recipes, that of {high} {most} times."
     ]
 
 

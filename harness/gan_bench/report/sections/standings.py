@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
 
-from gan_bench.analysis.factors import Certain, cells_of, certain, not_ruled_out
+from gan_bench.analysis.certain import Certain, certain, not_ruled_out
+from gan_bench.analysis.factors import cells_of
 from gan_bench.analysis.ranks import RankedGroup
 from gan_bench.analysis.runs import busy
 from gan_bench.analysis.statistics import FEWEST_SEEDS, SeedValues
