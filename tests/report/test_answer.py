@@ -302,7 +302,7 @@ def test_of_recipes_alike_at_equal_time_only_those_that_nothing_beats_are_named(
     assert both.figures == ("10.0", "10.0")
     assert both.badge == "no clear lead: 2 not distinguishable"
     assert both.how.endswith(
-        "no other is clearly better in final FID or speed and as good in the other"
+        "; without keras-b and torch-b, which another one clearly beats in final FID or speed"
     )
 
 
@@ -507,8 +507,7 @@ def test_of_those_alike_at_equal_time_only_what_nothing_beats_is_named(results, 
     assert both.certainty == "tied" and both.badge == "no clear lead: 3 not distinguishable"
     assert set(both.leaders) == {"torch-a", "torch-b"}
     assert both.how.endswith(
-        "; of those not distinguishable then, no other is clearly better in final FID or speed and "
-        "as good in the other"
+        "; without torch-c, which another one clearly beats in final FID or speed"
     )
 
 

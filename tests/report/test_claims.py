@@ -280,7 +280,7 @@ def test_over_three_frameworks_a_claim_that_is_so_holds(results, found):
     assert verdict.measured.endswith("5 seeds in 3 frameworks")
     assert "(Welch, 5 seeds in 3 frameworks, Holm over " in verdict.why
     assert [part.why for part in parts] == ["lower, as over all"] * 3
-    assert verdict.short.startswith("lower FID (ratio 0.5")
+    assert re.fullmatch(r"lower FID \(ratio 0\.5\d*; corrected p [=<] [0-9.]+\)", verdict.short)
 
 
 def test_over_three_frameworks_a_claim_whose_opposite_is_so_does_not_hold(results, found):
@@ -301,6 +301,15 @@ def test_over_three_frameworks_a_small_difference_says_how_many_seeds_would_deci
     )
     assert 5 < int(needed[1]) <= 100
     assert len(parts) == 3
+
+
+def test_two_seeds_do_not_say_how_many_would_decide(results):
+    for name, fids in (("torch-enhanced", [4.0, 4.2]), ("torch-baseline", [4.4, 4.1])):
+        add(results, name, fids)
+    verdict = next(row for row in all_rows(results) if row.claim == BETTER)
+    assert verdict.verdict == "undecided"
+    assert verdict.remedy == ("It would need more than 2 seeds, which say little of their spread.")
+    assert "would decide" not in verdict.short
 
 
 def test_without_an_effect_no_number_of_seeds_is_promised(results):
@@ -434,7 +443,7 @@ def test_what_is_undecided_says_what_would_decide_it(results, found):
     rows = found()
     assert rows[BETTER].remedy == "It would need three seeds or more."
     fifteen = rows["Realism and diversity improve significantly after 15 epochs"]
-    assert fifteen.remedy == "It would need 900,000 training images in a run."
+    assert fifteen.remedy == "It would need 15 epochs, 900,000 training images in a run."
     published = rows["Fréchet Inception Distance (FID): 16.80"]
     assert published.remedy.startswith("No budget decides it")
     assert all(row.remedy for row in rows.values() if row.verdict == "undecided")

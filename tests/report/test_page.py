@@ -135,17 +135,19 @@ def test_one_implementation_beside_a_group_is_one_line_that_unfolds(train, repor
     train("torch-dcgan", [3.0], values={**longer, "evaluation_steps": (0, 600, 1_200)})
     found = report()
     [(said, details)] = [
-        fold for title, fold in folds(found.section("ranking")).items() if title == "Apart"
+        fold
+        for title, fold in folds(found.section("ranking")).items()
+        if title == "Not ranked with the others"
     ]
     assert said == (
-        "torch-dcgan, 120,000 images: FID 3.00 (lenet), 1,000 images/s on Model X, 2 cores, "
+        "torch-dcgan (120,000 images), FID 3.00 (lenet), 1,000 images/s on Model X, 2 cores, "
         "finished in 1 min 02 s, 1 seed."
     )
     assert [table.get("id") for table in details.iter("table")] == ["ranking-1"]
     assert [table.get("id") for table in outside(found.section("ranking"), "table")] == [
         "ranking-0"
     ]
-    assert f"Apart, {said}" in text_of(found.section("answer"))
+    assert f"Not ranked with the others: {said}" in text_of(found.section("answer"))
     assert len(found.short_rankings()) == 1 and said in found.short
     assert len(found.markdown_rankings()) == 2
 

@@ -248,13 +248,14 @@ def disturbances(found: Figures) -> list[str]:
     number = sum(turn.discarded is not None for _, turn in study.turns)
     if not number:
         return []
-    why = listed([f"{count} of {kind}" for kind, count in found.reasons.most_common()])
+    kinds = found.reasons.most_common()
+    why = listed([f"{kind} ({count})" if len(kinds) > 1 else kind for kind, count in kinds])
     of = many(len(study.turns), "turn")
     if found.disturbed:
         return [
-            f"{number} of {of} were disturbed ({why}), which leaves too few of some "
+            f"{number} of {of} were disturbed by {why}, which leaves too few of some "
             "implementations, so the figures are of all turns. Other load slows implementations "
             "unequally: these ratios hold under this load only, whatever their intervals. Measure "
             "again on a quiet machine."
         ]
-    return [f"{number} of {of} were discarded: {why}."]
+    return [f"{number} of {of} were discarded because of {why}."]

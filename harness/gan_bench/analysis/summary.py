@@ -314,8 +314,7 @@ def _remarks(
             yield (
                 f"{label}: seed {record.spec.seed} was resumed; {record.untimed_steps:,} of "
                 f"{many(record.spec.steps, 'step')}, the first ones after a resumption, have no "
-                "time of their own. The cumulative time has a gap of these steps, so the time to "
-                "finish leaves the run out."
+                "time of their own, so it is not known how long this run took."
             )
     if any(record.images_per_s is None for record in clocked):
         yield f"{label}: too few steps for a steady rate, all of them were warm-up."

@@ -9,12 +9,12 @@ import re
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
 
-from gan_bench.analysis.statistics import LEVEL, holm, holm_levels, p_value
+from gan_bench.analysis.statistics import FEWEST_SEEDS, LEVEL, holm, holm_levels, p_value
 from gan_bench.analysis.summary import Group
 from gan_bench.report.claims.effects import (
     Effect,
@@ -213,6 +213,7 @@ def _judged(finding: _Finding, effect: Effect, p: float, level: float, tested: i
     test = f"{p_value(p)} ({effect.how}, Holm over {many(tested, 'claim')})"
     if p >= 1 - LEVEL:
         return _row(finding, "undecided", f"{test}: may be chance", _more_seeds(effect, level))
+    finding = replace(finding, size=f"{finding.size}; corrected {p_value(p)}")
     if effect.towards == finding.claim.direction:
         return _row(finding, "holds", test)
     if finding.claim.possibility:
@@ -223,6 +224,8 @@ def _judged(finding: _Finding, effect: Effect, p: float, level: float, tested: i
 
 
 def _more_seeds(effect: Effect, level: float) -> str:
+    if effect.seeds < FEWEST_SEEDS:
+        return f"It would need more than {effect.seeds} seeds, which say little of their spread."
     needed = effect.needed(level)
     if needed is None:
         return (

@@ -100,7 +100,8 @@ def _progress(claim: Claim, measures: Measures, row: Row) -> tuple[Evidence, boo
         else:
             epochs = spec.steps * spec.images_per_step / spec.train_images
             reason = f"trained for {figure(epochs)} epochs; the claim is about {claim.epochs:g}"
-            remedy = f"{round(claim.epochs * spec.train_images):,} training images in a run"
+            images = round(claim.epochs * spec.train_images)
+            remedy = f"{claim.epochs:g} epochs, {images:,} training images in a run"
         return Evidence(row.framework, row.label, what, reason=reason, remedy=remedy), False
     early, late = points
     before, after = (

@@ -286,7 +286,7 @@ def in_short(group: Group) -> str:
     if row.finish_s:
         parts.append(f"finished in {duration(row.finish_s.median)}")
     parts.append(many(len(row.ok_runs), "seed") if row.ok_runs else row.status)
-    return f"{row.label}, {group.title}: {', '.join(parts)}."
+    return f"{row.label} ({group.title}), {', '.join(parts)}."
 
 
 LEAST_TIMED_S = 5.0

@@ -145,11 +145,12 @@ def _narrowed(found: Choice, left: Sequence[str], cell_of: Mapping[str, tuple[st
             return chosen
     lowest = found.recipes[0] in chosen.recipes if found.recipes else every[0] in left
     best = "" if lowest else "not distinguishable from the "
+    dropped = listed([label for label in every if label not in left], NAMED)
     return replace(
         chosen,
         badge=found.badge if found.recipes else f"no clear lead: {len(every)} not distinguishable",
-        how=f"{best}{found.how}; of those not distinguishable then, no other is "
-        + ("as good in final FID and speed" if len(left) == 1 else _NOT_RULED_OUT),
+        how=f"{best}{found.how}; without {dropped}, which another one clearly beats in final FID "
+        "or speed",
     )
 
 

@@ -44,8 +44,10 @@ def machine_notes(group: Group) -> list[str]:
             )
         measured = [row.label for row in apart if row.images_per_s and not row.timed_ok]
         if measured:
-            what = "Speeds, but no warm-up and memory, are"
-            found.append(f"{what} known of what only ran elsewhere: {listed(measured, _NAMED)}.")
+            found.append(
+                f"{listed(measured, _NAMED)} only ran on other machines: the study has their "
+                "speeds, but their warm-up and memory here are not known."
+            )
     if repeated := repetitions(group):
         machines = f" on {many(repeated.machines, 'machine')}" if repeated.machines > 1 else ""
         seeds = "1 seed" if repeated.seeds == 1 else f"{repeated.seeds} seeds"
