@@ -103,7 +103,7 @@ def test_a_turn_on_a_slower_machine_is_discarded(three):
         return {"machine_gflops": 40.0} if repeat == 4 else {}
 
     found = figures(study(three, {0: 100.0, 1: 80.0, 2: 50.0}, 6, changed=slow))
-    assert found.reasons == {"a slower machine": 3}
+    assert found.reasons == {"a slowdown of the machine": 3}
     (repeat,) = [r for r in found.study.repeats if r.number == 4]
     assert repeat.turns[0].discarded == "the machine's rate was 20% below its median"
 

@@ -240,7 +240,10 @@ def test_differences_that_are_clear_without_tiers_are_not_called_chance(train, r
     assert ranks["torch-dcgan"] == "1 to 2" and ranks["torch-wgan"] == "1 to 3"
     assert found.data["charts"]["final-fid-0"]["layout"]["shapes"] == []
     assert "chance" not in found.html.partition('<section id="ranking">')[0]
-    assert "There are no tiers, but some differences are clear: see the ranks." in found.html
+    assert (
+        "There are no tiers of implementations, but some differences are clear: see the ranks."
+        in found.html
+    )
 
 
 def test_what_is_not_ranked_is_not_shown_first(train, report):

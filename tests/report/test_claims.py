@@ -308,7 +308,7 @@ def test_two_seeds_do_not_say_how_many_would_decide(results):
         add(results, name, fids)
     verdict = next(row for row in all_rows(results) if row.claim == BETTER)
     assert verdict.verdict == "undecided"
-    assert verdict.remedy == ("It would need more than 2 seeds, which say little of their spread.")
+    assert verdict.remedy == "It would need three seeds or more."
     assert "would decide" not in verdict.short
 
 

@@ -112,7 +112,7 @@ def test_recipe_against_framework_pairs_the_repeats(folder):
     ]
     write(folder, of=of, rates={0: 100.0, 1: 200.0, 2: 50.0, 3: 100.0})
     text = render_full_markdown(report_page(folder)).decode()
-    assert "Speeds are those of a speed study, whose turns are compared within repeats" in text
+    assert f"From {SAID}. Its turns are compared within repeats" in text
     assert "the speed of torch is 0.50 times that of keras" in text
 
 
@@ -213,7 +213,7 @@ def test_a_study_gives_the_times_to_all_wherever_they_ran(folder):
     assert "No times here" not in text
     lacking = [row.label for row in group.rows if not row.timed_ok]
     assert set(lacking) == {*NAMES} and not any(row.peak_mb for row in group.rows[:2])
-    assert "keras-dcgan only ran on other machines: the study has their speeds, but" in text
+    assert "keras-dcgan, but their warm-up and memory here are not known: they only ran" in text
 
 
 def test_of_two_studied_machines_the_times_are_of_that_with_most_runs(folder):
@@ -231,61 +231,100 @@ def of_frameworks(folder):
     """Return the titles of the tables of speed, and the sentences on frameworks' speeds."""
     found = crossed(group_of(folder))
     titles = [table.title for table in found.tables if table.title.startswith("Images/s")]
-    return titles, [one for one in found.of_frameworks if "the speed of" in one]
+    speeds = [one for one in found.of_frameworks if "the speed of" in one]
+    return titles, [one.partition(" (geometric")[0] for one in speeds]
 
 
-def test_the_study_on_another_machine_is_shown_beside_that_of_the_ranking(folder):
+@pytest.fixture
+def four(folder):
+    """Two recipes in two frameworks, all of which only ran on Model X; their specifications."""
+    for framework in ("torch", "keras"):
+        add_trained(folder, f"{framework}-decay", [6.0, 6.2, 6.4])
+    return [*specs(), run_spec("torch-decay"), run_spec("keras-decay")]
+
+
+HERE = dict(enumerate((100.0, 200.0, 50.0, 100.0)))
+THERE = dict(enumerate((600.0, 300.0, 400.0, 200.0)))
+ON_X = "On Model X, 2 cores: for the same recipe, the speed of torch is 0.50 times that of keras"
+ON_Y = "On Model Y, 2 cores: for the same recipe, the speed of torch is 2.0 times that of keras"
+
+
+def test_a_study_of_another_machine_is_shown_beside_that_of_the_ranking(folder, four):
     """Keras is twice as fast as PyTorch on Model X, and half as fast on Model Y."""
-    around = {"circumstances": {"machine": OTHER}}
-    for framework in ("torch", "keras"):
-        add_trained(folder, f"{framework}-decay", [6.0, 6.2, 6.4])
-        add_trained(folder, f"{framework}-decay", [6.6], seed=9, **around)
-    of = [*specs(), run_spec("torch-decay"), run_spec("keras-decay")]
-    write(folder, "here", of, dict(enumerate((100.0, 200.0, 50.0, 100.0))))
-    titles, sentences = of_frameworks(folder)
-    assert titles == ["Images/s"]
-    assert [s.partition(" (")[0] for s in sentences] == [
-        "For the same recipe, the speed of torch is 0.50 times that of keras"
-    ]
-    rates = dict(enumerate((600.0, 300.0, 400.0, 200.0)))
-    write(folder, "there", of, rates, machine=OTHER)
+    write(folder, "here", four, HERE)
+    assert of_frameworks(folder) == (
+        ["Images/s"],
+        ["For the same recipe, the speed of torch is 0.50 times that of keras"],
+    )
+    write(folder, "there", four, THERE, machine=OTHER)
     assert speeds(folder)["torch-dcgan"] == 100.0
-    titles, sentences = of_frameworks(folder)
-    assert titles == ["Images/s on Model X, 2 cores", "Images/s on Model Y, 2 cores"]
-    assert [s.partition(" (")[0] for s in sentences] == [
-        "For the same recipe on Model X, 2 cores, the speed of torch is 0.50 times that of keras",
-        "For the same recipe on Model Y, 2 cores, the speed of torch is 2.0 times that of keras",
-    ]
+    titles = ["Images/s on Model X, 2 cores", "Images/s on Model Y, 2 cores"]
+    assert of_frameworks(folder) == (titles, [ON_X, ON_Y])
+    _, here, there = crossed(group_of(folder)).tables
+    assert here.note.startswith(f"From {SAID}. ")
+    assert there.note.startswith(f"From {SAID.replace('Model X', 'Model Y')}. ")
     text = render_full_markdown(report_page(folder)).decode()
-    assert "The speed of decay on Model Y, 2 cores is 0.82 (" in text
+    assert "On Model Y, 2 cores: the speed of decay is 0.82 (" in text
 
 
-def test_a_study_of_other_threads_on_the_same_machine_is_told_apart_by_them(folder):
-    for framework in ("torch", "keras"):
-        add_trained(folder, f"{framework}-decay", [6.0, 6.2, 6.4])
-    of = [*specs(), run_spec("torch-decay"), run_spec("keras-decay")]
-    eight = [spec.model_copy(update={"threads": 8}) for spec in of]
-    add_run(folder, eight[0], scores=[scores_of({0: 150.0, 600: 4.0})])
-    rates = dict(enumerate((100.0, 200.0, 50.0, 100.0)))
-    write(folder, "two", of, rates)
-    write(folder, "eight", eight, rates)
-    assert of_frameworks(folder)[0] == [
+def test_of_two_studies_elsewhere_the_one_of_most_is_shown_then_the_newest(folder, four):
+    around = {"machine": OTHER}
+    write(folder, "here", four, HERE)
+    write(folder, "a", four, THERE, created_at="2025-01-01T00:00:00+00:00", **around)
+    write(folder, "b", four[:2], {0: 100.0, 1: 100.0}, **around)
+    assert of_frameworks(folder)[1] == [ON_X, ON_Y]
+    swapped = {**THERE, 0: 300.0, 1: 600.0, 2: 200.0, 3: 400.0}
+    write(folder, "c", four, swapped, created_at="2025-02-01T00:00:00+00:00", **around)
+    assert of_frameworks(folder)[1][1] == ON_Y.replace("2.0 times", "0.50 times")
+
+
+def test_a_disturbed_study_elsewhere_is_not_shown(folder, four):
+    write(folder, "here", four, HERE)
+    loaded = {"changed": lambda repeat, target: {"other_load": 0.5}}
+    write(folder, "there", four, THERE, machine=OTHER, **loaded)
+    assert of_frameworks(folder)[0] == ["Images/s"]
+
+
+def test_a_study_elsewhere_shows_what_it_has(folder, four):
+    """It lacks the first framework; then two of three are compared, and one is not shown."""
+    for recipe in ("dcgan", "decay"):
+        add_trained(folder, f"jax-{recipe}", [6.0, 6.2, 6.4])
+    of = [*four, run_spec("jax-dcgan"), run_spec("jax-decay")]
+    write(folder, "here", of, {**HERE, 4: 100.0, 5: 50.0})
+    write(folder, "torch alone", [of[0], of[2]], {0: 100.0, 1: 50.0}, machine=OTHER)
+    assert of_frameworks(folder)[0] == ["Images/s"]
+    write(folder, "there", four, THERE, machine=OTHER)
+    assert of_frameworks(folder)[1][2:] == [ON_Y]
+    *_, there = crossed(group_of(folder)).tables
+    titles = [column.title for column in there.columns]
+    assert titles == ["Recipe", "keras", "torch", "torch / keras", "Recipe / all recipes"]
+    assert all("—" not in row for row in there.rows[:2])
+
+
+def test_a_study_of_other_threads_on_the_same_machine_is_told_apart_by_them(folder, four):
+    eight = [spec.model_copy(update={"threads": 8}) for spec in four]
+    for spec in eight:
+        add_run(folder, spec, scores=[scores_of({0: 150.0, 600: 4.0})])
+    write(folder, "two", four, HERE)
+    write(folder, "eight", eight, THERE)
+    titles, sentences = of_frameworks(folder)
+    assert titles == [
         "Images/s on Model X, 2 cores (CPU, 2 threads)",
         "Images/s on Model X, 2 cores (CPU, 8 threads)",
     ]
+    assert sentences[1].startswith("On Model X, 2 cores (CPU, 8 threads): for the same recipe, ")
 
 
-def test_a_study_elsewhere_is_shown_beside_the_speeds_of_runs(folder):
-    """It lacks an implementation, so that it gives no times to the ranking."""
-    around = {"circumstances": {"machine": OTHER}}
+def test_a_study_elsewhere_is_shown_beside_the_speeds_of_runs(folder, four):
+    """It lacks a recipe, so that it gives no times to the ranking."""
     for name in NAMES:
-        add_trained(folder, name, [4.0], seed=9, **around)
-    add_trained(folder, "torch-decay", [6.0, 6.2, 6.4])
-    add_trained(folder, "keras-decay", [6.0, 6.2, 6.4])
+        add_trained(folder, name, [4.0], seed=9, circumstances={"machine": OTHER})
     write(folder, machine=OTHER)
     assert speeds(folder) == OF_RUNS | {"torch-decay": 1000.0, "keras-decay": 1000.0}
-    titles, _ = of_frameworks(folder)
-    assert titles == ["Images/s on Model X, 2 cores", "Images/s on Model Y, 2 cores"]
+    _, here, there = crossed(group_of(folder)).tables
+    assert (here.title, here.note) == ("Images/s on Model X, 2 cores", "")
+    assert there.title == "Images/s on Model Y, 2 cores" and "Model Y" in there.note
+    assert [row[0].split()[0] for row in there.rows] == ["dcgan"]
 
 
 def test_seeds_from_other_machines_have_the_speed_of_the_study(folder):

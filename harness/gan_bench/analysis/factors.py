@@ -74,6 +74,16 @@ class Factors:
             frameworks=[f for f in self.frameworks if f in frameworks],
         )
 
+    @property
+    def known(self) -> Self:
+        """The same of the recipes and frameworks that have values."""
+        recipes, frameworks = ({key[i] for key in self.values} for i in (0, 1))
+        return replace(
+            self,
+            recipes=[r for r in self.recipes if r in recipes],
+            frameworks=[f for f in self.frameworks if f in frameworks],
+        )
+
     def twins(self, recipe: str) -> tuple[str, ...]:
         """Return the frameworks in which a recipe has values that can be compared."""
         found = {f: self.values.get((recipe, f)) for f in self.frameworks}

@@ -160,8 +160,8 @@ def _kind(reason: str) -> str:
     kinds = {
         "other processes used": "other load on the processors",
         "other processes computed": "other work on the GPU",
-        "the GPU was throttled": "a throttled GPU",
-        "the machine's rate": "a slower machine",
+        "the GPU was throttled": "throttling of the GPU",
+        "the machine's rate": "a slowdown of the machine",
     }
     return next((kind for start, kind in kinds.items() if reason.startswith(start)), reason)
 
@@ -250,12 +250,12 @@ def disturbances(found: Figures) -> list[str]:
         return []
     kinds = found.reasons.most_common()
     why = listed([f"{kind} ({count})" if len(kinds) > 1 else kind for kind, count in kinds])
-    of = many(len(study.turns), "turn")
+    of = f"{number} of {many(len(study.turns), 'turn')} {'was' if number == 1 else 'were'}"
     if found.disturbed:
         return [
-            f"{number} of {of} were disturbed by {why}, which leaves too few of some "
+            f"{of} disturbed by {why}, which leaves too few of some "
             "implementations, so the figures are of all turns. Other load slows implementations "
             "unequally: these ratios hold under this load only, whatever their intervals. Measure "
             "again on a quiet machine."
         ]
-    return [f"{number} of {of} were discarded because of {why}."]
+    return [f"{of} discarded because of {why}."]

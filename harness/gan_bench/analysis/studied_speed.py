@@ -1,4 +1,4 @@
-"""The study of speed from which a ranking of runs takes its throughputs."""
+"""The study of speed from which a ranking of runs takes its throughputs, and those beside it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from gan_bench.text import many
 
 @dataclass(frozen=True)
 class RankedSpeed:
-    """The study from which the throughputs of a ranking are."""
+    """A study with the throughputs of a ranking's implementations."""
 
     found: Figures
     by_label: Mapping[str, SpeedRow]
@@ -94,7 +94,7 @@ def studied_machines(studies: Sequence[SpeedStudy], runs: Sequence[Run]) -> dict
             continue
         keys = [keys for of in implementations if (keys := _keys(of, machine))]
         measured = _measured(study, set().union(*keys))
-        if measured is not None and not measured[0].disturbed:
+        if measured is not None and not measured.disturbed:
             found[machine] = len(keys)
     return found
 
@@ -132,13 +132,22 @@ def ranked_speed(
 def speeds_elsewhere(
     studies: Sequence[SpeedStudy], machine: Machine, by_label: Mapping[str, Sequence[Run]]
 ) -> tuple[RankedSpeed, ...]:
-    """Return the studies on other machines than the ranking's, as `ranked_speed` chooses them.
+    """Return a study of each other machine than the ranking's, whether runs ended there or not.
 
-    Those with disturbed turns are left out.
+    It is the one with most of the ranking's implementations, at least two, then the newest. Those
+    with disturbed turns are left out. ``studies`` has the newest first.
     """
-    others = [other for other in dict.fromkeys(map(_machine_of, studies)) if other != machine]
-    found = (ranked_speed(studies, other, by_label) for other in others)
-    return tuple(study for study in found if study and not study.found.disturbed)
+    found: dict[Machine, RankedSpeed] = {}
+    for study in studies:
+        other = _machine_of(study)
+        keys = {label: _keys(runs, other) for label, runs in by_label.items()}
+        if other == machine or not any(keys.values()):
+            continue
+        one = _by_label(study, keys)
+        most = len(found[other].by_label) if other in found else 1
+        if len(one.by_label) > most and not one.found.disturbed:
+            found[other] = one
+    return tuple(found.values())
 
 
 def _machine_of(study: SpeedStudy) -> Machine:
@@ -167,28 +176,37 @@ def _matched(
     study: SpeedStudy, keys: Mapping[str, set[str]], needed: Collection[str]
 ) -> RankedSpeed | None:
     """Return a study's rows by label, if it has one for each that is needed."""
-    measured = _measured(study, {key for label in needed for key in keys[label]})
-    if measured is None:
+    if _measured(study, {key for label in needed for key in keys[label]}) is None:
         return None
-    found, rows = measured
+    ranked = _by_label(study, keys)
+    return ranked if ranked.by_label.keys() >= {*needed} else None
+
+
+def _by_label(study: SpeedStudy, keys: Mapping[str, set[str]]) -> RankedSpeed:
+    found, rows = _rows(study)
     by_label = {
         label: rows[key] for label, of in keys.items() if len(of) == 1 for key in of if key in rows
     }
-    return RankedSpeed(found, by_label) if by_label.keys() >= {*needed} else None
+    return RankedSpeed(found, by_label)
 
 
-def _measured(study: SpeedStudy, keys: set[str]) -> tuple[Figures, dict[str, SpeedRow]] | None:
-    """Return the rows that compare, if those with these keys are among them."""
+def _measured(study: SpeedStudy, keys: set[str]) -> Figures | None:
+    """Return the figures if the implementations with these keys are among those that compare."""
     specs = [target.spec for target in study.targets]
     known = {same_speed(spec, any_build=any_build) for spec in specs for any_build in (False, True)}
     if not keys or not keys <= known:
         return None  # without its figures, which take time
+    found, rows = _rows(study)
+    return found if keys <= rows.keys() else None
+
+
+def _rows(study: SpeedStudy) -> tuple[Figures, dict[str, SpeedRow]]:
+    """Return the figures, and the rows that compare, by their keys."""
     found = figures(study)
-    rows = {
+    return found, {
         same_speed(row.target.spec, any_build=any_build): row
         for any_build in (True, False)
         for row in found.rows
         # Without common repeats, throughputs are of different times.
         if len(row.by_repeat) >= FEWEST_TURNS and row.share is not None
     }
-    return (found, rows) if keys <= rows.keys() else None

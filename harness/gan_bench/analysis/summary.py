@@ -133,7 +133,7 @@ class Group:
     speed: RankedSpeed | None = None
     """The study of the throughputs and shares of the machine rate; None if they are of the runs."""
     speeds_elsewhere: tuple[RankedSpeed, ...] = ()
-    """Studies on other machines that runs ended on, one of each. They rank nothing."""
+    """Studies of other machines, one of each. They rank nothing."""
 
     @property
     def runs(self) -> list[Run]:
@@ -314,7 +314,7 @@ def _remarks(
             yield (
                 f"{label}: seed {record.spec.seed} was resumed; {record.untimed_steps:,} of "
                 f"{many(record.spec.steps, 'step')}, the first ones after a resumption, have no "
-                "time of their own, so it is not known how long this run took."
+                "time of their own, so this run has no time to finish of its own."
             )
     if any(record.images_per_s is None for record in clocked):
         yield f"{label}: too few steps for a steady rate, all of them were warm-up."

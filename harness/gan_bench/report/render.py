@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from gan_bench.report.charts.loss_curves import RAW_BINS
 from gan_bench.report.claims import NOTE as CLAIMS_NOTE
+from gan_bench.report.claims.power import POWER
 from gan_bench.report.page import Page
 from gan_bench.report.page_data import (
     compared,
@@ -25,7 +26,7 @@ from gan_bench.report.page_data import (
 from gan_bench.report.pictures import COLOURS
 from gan_bench.report.sections.certainty import NAMED
 from gan_bench.report.sections.effects import NOTE as EFFECTS_NOTE
-from gan_bench.text import many, markdown_text, sanitize
+from gan_bench.text import many, markdown_text, percent, sanitize
 
 
 def render_markdown(page: Page) -> bytes:
@@ -103,7 +104,7 @@ def _environment() -> Environment:
         "with_options": _with_options,
     }
     notes = {"claims_note": CLAIMS_NOTE, "effects_note": EFFECTS_NOTE, "raw_bins": RAW_BINS}
-    environment.globals |= {"many": many, "most_named": NAMED, **notes}
+    environment.globals |= {"many": many, "most_named": NAMED, "power": percent(POWER, 0), **notes}
     return environment
 
 

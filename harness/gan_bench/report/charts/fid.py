@@ -282,7 +282,9 @@ def _tiers_note(ranks: RankedGroup, cuts: Sequence[int]) -> str:
     if any(spread.seeds < FEWEST_SEEDS for spread in ranks.spreads.values()):
         return "The seeds separate no tiers: some have too few seeds."
     if any(ranks.rank(label) != (1, len(ranks.labels)) for label in ranks.labels):
-        return "There are no tiers, but some differences are clear: see the ranks."
+        return (
+            "There are no tiers of implementations, but some differences are clear: see the ranks."
+        )
     return "The seeds separate no tiers: the differences may be chance."
 
 

@@ -39,6 +39,7 @@ NOTE = (
 )
 """How to read the verdicts."""
 _ONE_SEED = "one seed"
+_THREE_SEEDS = "It would need three seeds or more."
 
 
 @dataclass(frozen=True)
@@ -213,19 +214,19 @@ def _judged(finding: _Finding, effect: Effect, p: float, level: float, tested: i
     test = f"{p_value(p)} ({effect.how}, Holm over {many(tested, 'claim')})"
     if p >= 1 - LEVEL:
         return _row(finding, "undecided", f"{test}: may be chance", _more_seeds(effect, level))
-    finding = replace(finding, size=f"{finding.size}; corrected {p_value(p)}")
+    decided = replace(finding, size=f"{finding.size}; corrected {p_value(p)}")
     if effect.towards == finding.claim.direction:
-        return _row(finding, "holds", test)
+        return _row(decided, "holds", test)
     if finding.claim.possibility:
         why = f"not seen in these runs, which does not refute that it is possible; {test}"
         remedy = "One recipe in which it is seen would decide; none can refute it."
         return _row(finding, "undecided", why, remedy)
-    return _row(finding, "does not hold", f"{test}: it is {effect.towards}")
+    return _row(decided, "does not hold", f"{test}: it is {effect.towards}")
 
 
 def _more_seeds(effect: Effect, level: float) -> str:
     if effect.seeds < FEWEST_SEEDS:
-        return f"It would need more than {effect.seeds} seeds, which say little of their spread."
+        return _THREE_SEEDS
     needed = effect.needed(level)
     if needed is None:
         return (
@@ -324,8 +325,7 @@ def _finding(claim: Claim, every: Sequence[Evidence], measures: Measures) -> _Fi
         return _counted(claim, every, fit, pair, measures)
     measured, difference, values = measured_effect(claim, fit, measures)
     if difference is None:
-        remedy = "It would need three seeds or more."
-        return _Finding(claim, every, pair, measured, reason=_ONE_SEED, remedy=remedy)
+        return _Finding(claim, every, pair, measured, reason=_ONE_SEED, remedy=_THREE_SEEDS)
     effect = tested_effect(fit, difference, values)
     size = size_in_words(difference)
     if fit[0].others is None:

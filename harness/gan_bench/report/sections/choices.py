@@ -149,8 +149,7 @@ def _narrowed(found: Choice, left: Sequence[str], cell_of: Mapping[str, tuple[st
     return replace(
         chosen,
         badge=found.badge if found.recipes else f"no clear lead: {len(every)} not distinguishable",
-        how=f"{best}{found.how}; without {dropped}, which another one clearly beats in final FID "
-        "or speed",
+        how=f"{best}{found.how}; without {dropped}: another is {_NOT_RULED_OUT}",
     )
 
 

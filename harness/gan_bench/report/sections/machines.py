@@ -45,8 +45,8 @@ def machine_notes(group: Group) -> list[str]:
         measured = [row.label for row in apart if row.images_per_s and not row.timed_ok]
         if measured:
             found.append(
-                f"{listed(measured, _NAMED)} only ran on other machines: the study has their "
-                "speeds, but their warm-up and memory here are not known."
+                f"The study has the speeds of {listed(measured, _NAMED)}, but their warm-up and "
+                "memory here are not known: they only ran on other machines."
             )
     if repeated := repetitions(group):
         machines = f" on {many(repeated.machines, 'machine')}" if repeated.machines > 1 else ""

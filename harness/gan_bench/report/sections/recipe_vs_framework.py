@@ -7,8 +7,9 @@ from typing import Literal
 from gan_bench.analysis.factors import Factors, cells_of, most_seeds
 from gan_bench.analysis.identity import Machine
 from gan_bench.analysis.parity import CHECKED, row_parity
-from gan_bench.analysis.statistics import FEWEST_SEEDS, Difference, Ratio, interval
+from gan_bench.analysis.statistics import FEWEST_SEEDS, Difference, Ratio, SeedValues, interval
 from gan_bench.analysis.studied_factors import StudiedFactors
+from gan_bench.analysis.studied_speed import RankedSpeed
 from gan_bench.analysis.summary import Group, Row
 from gan_bench.metrics import SPEED, metric
 from gan_bench.text import MISSING, Column, Table, factor, figure, listed, many
@@ -28,10 +29,6 @@ _NOTE = (
 _UNCERTIFIED_NOTE = (
     f" {UNCERTIFIED} No parity certificate confirms that the twins compute the same thing."
 )
-_REPEATS_NOTE = (
-    " Speeds are those of a speed study, whose turns are compared within repeats, with the study's "
-    "own errors."
-)
 _Cells = Mapping[tuple[str, str], Row]
 """Rows by recipe and framework."""
 
@@ -47,6 +44,8 @@ class Measure:
     factors: Factors
     place: str = ""
     """The machine that it was measured on, if there are several."""
+    note: str = ""
+    """Of its table."""
 
     @property
     def heading(self) -> str:
@@ -54,9 +53,9 @@ class Measure:
         return f"{self.title} on {self.place}" if self.place else self.title
 
     @property
-    def here(self) -> str:
-        """For sentences, e.g. `` on Model X, 2 cores``; empty without a place."""
-        return f" on {self.place}" if self.place else ""
+    def on(self) -> str:
+        """The start of sentences, e.g. ``On Model X, 2 cores: ``; empty without a place."""
+        return f"On {self.place}: " if self.place else ""
 
     @property
     def first(self) -> str:
@@ -128,25 +127,41 @@ def crossed(group: Group) -> Crossed | None:
     uncertified = _uncertified(group, cells, shared, frameworks)
     first, *others = (_table(m, uncertified) for m in measures)
     # One note is enough for all of them.
-    note = first.note + (_REPEATS_NOTE if group.speed else "")
-    tables = (replace(first, note=note), *(replace(table, note="") for table in others))
+    notes = [measure.note for measure in measures[1:]]
+    first = replace(first, note=" ".join(filter(None, (first.note, measures[0].note))))
+    tables = (first, *(replace(x, note=note) for x, note in zip(others, notes, strict=True)))
     return Crossed(tables, tuple(sentences), tuple(of_frameworks))
 
 
 def _speeds(group: Group, cells: _Cells) -> Iterator[Measure]:
-    """Yield the throughputs of the ranking, then those of the studies on other machines."""
-    by_machine: dict[Machine, Factors] = {}
-    rates = {row.label: row.images_per_s for row in group.rows if row.images_per_s}
-    if group.speed is None and rates:
-        by_machine[group.setting.machine] = Factors.of(cells, rates, metric(SPEED))
-    for study in (group.speed, *group.speeds_elsewhere):
-        if study is not None:
-            by_machine[study.machine] = StudiedFactors.measured(cells, study)
-    hardware = [machine.hardware for machine in by_machine]
-    for machine, factors in by_machine.items():
+    """Yield the throughputs of the ranking, then those of the studies of other machines."""
+    here, rates = group.setting.machine, _rates(group)
+    found: list[tuple[Machine, Factors, str]] = []
+    if group.speed:
+        found.append((here, StudiedFactors.measured(cells, group.speed), _of_study(group.speed)))
+    elif rates:
+        found.append((here, Factors.of(cells, rates, metric(SPEED)), ""))
+    for study in group.speeds_elsewhere:
+        known = StudiedFactors.measured(cells, study).known
+        if any(len(known.twins(recipe)) > 1 for recipe in known.recipes):
+            found.append((study.machine, known, _of_study(study)))
+    hardware = [machine.hardware for machine, *_ in found]
+    for machine, factors, note in found:
         alike = hardware.count(machine.hardware) > 1
-        place = str(machine if alike else machine.hardware) if len(by_machine) > 1 else ""
-        yield Measure("speed", "Images/s", "speed", factors, place)
+        place = str(machine if alike else machine.hardware)
+        several = len(found) > 1 or machine != here
+        yield Measure("speed", "Images/s", "speed", factors, place if several else "", note)
+
+
+def _rates(group: Group) -> dict[str, SeedValues]:
+    return {row.label: row.images_per_s for row in group.rows if row.images_per_s}
+
+
+def _of_study(study: RankedSpeed) -> str:
+    return (
+        f"From {study}. Its turns are compared within repeats, with the study's own errors, "
+        "without seeds."
+    )
 
 
 def _uncertified(
@@ -225,7 +240,8 @@ def _framework_sentence(measure: Measure, framework: str, found: Difference) -> 
         few = most_seeds(twins, framework, measure.first) < FEWEST_SEEDS
         certain = ": too few seeds to say more" if few else ": they cannot be distinguished"
     return (
-        f"For the same recipe{measure.here}, the {measure.noun} of {framework} is "
+        f"{measure.on}{'for' if measure.on else 'For'} the same recipe, the {measure.noun} of "
+        f"{framework} is "
         f"{factor(found.estimate)} times that of {measure.first} "
         f"({_by_recipe(measure, framework)}; {interval(found)}){certain}."
     )
@@ -248,7 +264,8 @@ def _recipe_sentence(measure: Measure) -> list[str]:
     low, high = (by(effects, key=lambda name: effects[name].estimate) for by in (min, max))
     least, most = _with_interval(effects[low]), _with_interval(effects[high])
     return [
-        f"The {measure.noun} of {low}{measure.here} is {least} times the geometric mean of "
+        f"{measure.on}{'the' if measure.on else 'The'} {measure.noun} of {low} is {least} times "
+        "the geometric mean of "
         f"{len(effects)} recipes, that of {high} {most} times."
     ]
 
