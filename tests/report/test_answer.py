@@ -302,8 +302,8 @@ def test_of_recipes_alike_at_equal_time_only_those_that_nothing_beats_are_named(
     assert both.figures == ("10.0", "10.0")
     assert both.badge == "no clear lead: 2 not distinguishable"
     assert both.how.endswith(
-        "; without keras-b and torch-b: another is clearly better in final FID or speed and as "
-        "good in the other"
+        "; keras-b and torch-b left out, as another is clearly better in final FID or speed and "
+        "not clearly worse in the other"
     )
 
 
@@ -508,8 +508,8 @@ def test_of_those_alike_at_equal_time_only_what_nothing_beats_is_named(results, 
     assert both.certainty == "tied" and both.badge == "no clear lead: 3 not distinguishable"
     assert set(both.leaders) == {"torch-a", "torch-b"}
     assert both.how.endswith(
-        "; without torch-c: another is clearly better in final FID or speed and as good in the "
-        "other"
+        "; torch-c left out, as another is clearly better in final FID or speed and not clearly "
+        "worse in the other"
     )
 
 

@@ -37,6 +37,7 @@ from report_folder import (
     score,
     scores_of,
 )
+from speed_study import study
 
 SLOWER = "Non-Enhanced model trains faster, while Enhanced model takes longer [...]"
 BETTER = "Enhanced model takes longer but yields better results"
@@ -625,6 +626,38 @@ def test_diversity_is_recall_at_the_end_against_halfway(results, found):
     assert row.pair == "torch-dcgan-3g, step 600 against step 300"
     assert row.verdict == "holds"
     assert found()[LOSS_SAYS_LITTLE].why.startswith("not measured")
+
+
+def test_two_points_are_compared_over_the_seeds_that_have_both(results, found):
+    """Seed 0, whose recall is lowest, has it at the end alone. In each framework it rises."""
+    for framework, seeds in (("torch", 5), ("keras", 3), ("jax", 3)):
+        for seed in range(seeds):
+            spec = run_spec(f"{framework}-dcgan-3g", seed, evaluation_steps=(0, 300, 600))
+            early = {300: 0.6 + 0.01 * seed} if seed else {}
+            late = {600: 0.1 if seed == 0 else 0.62 + 0.01 * seed + 0.001 * (seed % 2)}
+            under = protocol()
+            scores = scores_of({0: 150.0, 300: 20.0, 600: 10.0}, under=under)
+            others = [score(s, v, under, metric="recall_lenet") for s, v in (early | late).items()]
+            scores = scores.model_copy(update={"scores": [*scores.scores, *others]})
+            add_run(results, spec, scores=[scores])
+    verdict, *parts = [row for row in all_rows(results) if row.claim == LESS_DIVERSE]
+    assert "difference 0.0205" in verdict.measured
+    assert verdict.measured.endswith("4 seeds in 3 frameworks")
+    assert [part.why for part in parts] == ["higher, as over all"] * 3
+
+
+def test_speed_is_that_of_the_study_with_its_errors(results):
+    for name in ("torch-enhanced", "torch-baseline", "keras-enhanced", "keras-baseline"):
+        add(results, name, [4.0, 4.1, 4.2], images_per_s=500.0)
+    names = ("torch-enhanced", "torch-baseline", "keras-enhanced", "keras-baseline")
+    rates = dict(enumerate((50.0, 100.0, 80.0, 100.0)))
+    made = study([run_spec(name) for name in names], rates, 8, sd=0.002, drift=0.3)
+    made.write(results / "speed" / "one.json")
+    row = next(row for row in all_rows(results) if row.claim == SLOWER)
+    assert row.measured.startswith("images/s: ratio 0.63")
+    assert row.measured.endswith("), 8 repeats in 2 frameworks")
+    assert "(turns of a repeat, 8 repeats in 2 frameworks, Holm over " in row.why
+    assert row.verdict == "holds" and "seeds" not in row.measured
 
 
 def test_recall_that_was_only_scored_at_the_end_is_named(results, found):

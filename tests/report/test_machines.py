@@ -47,7 +47,7 @@ def test_times_are_of_one_machine_and_those_of_others_are_missing_or_apart(found
         == "\N{EM DASH}"
     )
     for text in (*found.both(), text_of(found.rendered_short)):
-        assert "times from Model X, 2 cores (CPU, 2 threads) alone" in text
+        assert "Times are from Model X, 2 cores (CPU, 2 threads) alone" in text
         assert "Without times here, after runs elsewhere only: torch-enhanced." in text
         assert "Model Y, 2 cores (CPU, 1 thread)" in text
         assert "1 seed ran several times on 2 machines and count" in text

@@ -112,7 +112,7 @@ def test_recipe_against_framework_pairs_the_repeats(folder):
     ]
     write(folder, of=of, rates={0: 100.0, 1: 200.0, 2: 50.0, 3: 100.0})
     text = render_full_markdown(report_page(folder)).decode()
-    assert f"From {SAID}. Its turns are compared within repeats" in text
+    assert f"From {SAID}, which has no seeds: turns of the same repeat" in text
     assert "the speed of torch is 0.50 times that of keras" in text
 
 
@@ -209,7 +209,7 @@ def test_a_study_gives_the_times_to_all_wherever_they_ran(folder):
     assert speeds(folder) == OF_STUDY | {"torch-decay": 50.0, "keras-decay": 150.0}
     assert all(row.finish_s for row in group.rows)
     text = render_full_markdown(report_page(folder)).decode()
-    assert "times from Model Y, 2 cores (CPU, 2 threads) alone, on which the speeds were" in text
+    assert "Times are from Model Y, 2 cores (CPU, 2 threads) alone, because the speeds were" in text
     assert "No times here" not in text
     lacking = [row.label for row in group.rows if not row.timed_ok]
     assert set(lacking) == {*NAMES} and not any(row.peak_mb for row in group.rows[:2])
@@ -261,8 +261,8 @@ def test_a_study_of_another_machine_is_shown_beside_that_of_the_ranking(folder, 
     titles = ["Images/s on Model X, 2 cores", "Images/s on Model Y, 2 cores"]
     assert of_frameworks(folder) == (titles, [ON_X, ON_Y])
     _, here, there = crossed(group_of(folder)).tables
-    assert here.note.startswith(f"From {SAID}. ")
-    assert there.note.startswith(f"From {SAID.replace('Model X', 'Model Y')}. ")
+    assert here.note.startswith(f"From {SAID}, ")
+    assert there.note.startswith(f"From {SAID.replace('Model X', 'Model Y')}, ")
     text = render_full_markdown(report_page(folder)).decode()
     assert "On Model Y, 2 cores: the speed of decay is 0.82 (" in text
 
@@ -313,6 +313,44 @@ def test_a_study_of_other_threads_on_the_same_machine_is_told_apart_by_them(fold
         "Images/s on Model X, 2 cores (CPU, 8 threads)",
     ]
     assert sentences[1].startswith("On Model X, 2 cores (CPU, 8 threads): for the same recipe, ")
+
+
+def test_other_threads_on_another_machine_are_named(folder, four):
+    eight = [spec.model_copy(update={"threads": 8}) for spec in four]
+    around = {"circumstances": {"machine": OTHER}}
+    for spec in eight:
+        add_run(folder, spec, scores=[scores_of({0: 150.0, 600: 4.0})], **around)
+    write(folder, "two", four, HERE)
+    write(folder, "eight", eight, THERE, machine=OTHER)
+    assert of_frameworks(folder)[0] == [
+        "Images/s on Model X, 2 cores (CPU, 2 threads)",
+        "Images/s on Model Y, 2 cores (CPU, 8 threads)",
+    ]
+
+
+def test_the_turns_that_a_study_elsewhere_discarded_are_counted(folder, four):
+    write(folder, "here", four, HERE)
+
+    def loaded(repeat, target):
+        return {"other_load": 0.5} if repeat == 1 and target < 2 else {}
+
+    write(folder, "there", four, THERE, machine=OTHER, changed=loaded)
+    *_, there = crossed(group_of(folder)).tables
+    assert there.note.endswith(
+        " 2 of 32 turns were discarded because of other load on the processors."
+    )
+
+
+def test_a_study_elsewhere_without_twins_hides_no_smaller_one_with_them(folder, four):
+    add_trained(folder, "torch-baseline", [6.0, 6.2, 6.4])
+    baseline = run_spec("torch-baseline")
+    write(folder, "here", [*four, baseline], {**HERE, 4: 70.0})
+    alone = [four[0], four[2], baseline]
+    write(folder, "alone", alone, {0: 600.0, 1: 400.0, 2: 70.0}, machine=OTHER)
+    write(folder, "twins", four[:2], {0: 600.0, 1: 300.0}, machine=OTHER)
+    *_, there = crossed(group_of(folder)).tables
+    assert there.title == "Images/s on Model Y, 2 cores"
+    assert [row[0].split()[0] for row in there.rows] == ["dcgan"]
 
 
 def test_a_study_elsewhere_is_shown_beside_the_speeds_of_runs(folder, four):

@@ -76,7 +76,7 @@ def test_one_report_says_where_each_row_is_from(cli, two, sources):
     text = report(cli, *sources)
     names = f"{sources[0]} and {sources[1]}"
     assert f"4 of 5 planned runs ok, from {names}" in text
-    assert "Scores are from all machines, times from Model" in text
+    assert "Scores are from all machines. Times are from Model" in text
     for label, source in zip(("torch-dcgan", "torch-decay"), sources, strict=True):
         row = next(line for line in text.splitlines() if line.startswith(f"| {label} |"))
         assert source in row

@@ -132,22 +132,19 @@ def ranked_speed(
 def speeds_elsewhere(
     studies: Sequence[SpeedStudy], machine: Machine, by_label: Mapping[str, Sequence[Run]]
 ) -> tuple[RankedSpeed, ...]:
-    """Return a study of each other machine than the ranking's, whether runs ended there or not.
+    """Return the studies of other machines than the ranking's, whether runs ended there or not.
 
-    It is the one with most of the ranking's implementations, at least two, then the newest. Those
-    with disturbed turns are left out. ``studies`` has the newest first.
+    Those with most of the ranking's implementations, at least two, come first, then the newest.
+    Those with disturbed turns are left out. ``studies`` has the newest first.
     """
-    found: dict[Machine, RankedSpeed] = {}
+    found = []
     for study in studies:
         other = _machine_of(study)
         keys = {label: _keys(runs, other) for label, runs in by_label.items()}
-        if other == machine or not any(keys.values()):
-            continue
-        one = _by_label(study, keys)
-        most = len(found[other].by_label) if other in found else 1
-        if len(one.by_label) > most and not one.found.disturbed:
-            found[other] = one
-    return tuple(found.values())
+        if other != machine and any(keys.values()):
+            found.append(_by_label(study, keys))
+    kept = [one for one in found if len(one.by_label) > 1 and not one.found.disturbed]
+    return tuple(sorted(kept, key=lambda one: -len(one.by_label)))
 
 
 def _machine_of(study: SpeedStudy) -> Machine:

@@ -133,7 +133,7 @@ class Group:
     speed: RankedSpeed | None = None
     """The study of the throughputs and shares of the machine rate; None if they are of the runs."""
     speeds_elsewhere: tuple[RankedSpeed, ...] = ()
-    """Studies of other machines, one of each. They rank nothing."""
+    """Studies of other machines, those with most implementations first. They rank nothing."""
 
     @property
     def runs(self) -> list[Run]:

@@ -14,12 +14,15 @@ from typing import Literal
 
 import pandas as pd
 
+from gan_bench.analysis.factors import cells_of
 from gan_bench.analysis.statistics import FEWEST_SEEDS, LEVEL, holm, holm_levels, p_value
+from gan_bench.analysis.studied_factors import StudiedFactors
 from gan_bench.analysis.summary import Group
 from gan_bench.report.claims.effects import (
     Effect,
     measured_effect,
     size_in_words,
+    studied_effect,
     tested_effect,
 )
 from gan_bench.report.claims.evidence import Evidence, evidence
@@ -122,7 +125,8 @@ def claims(group: Group, losses: pd.DataFrame) -> list[ClaimRow]:
         The file of the claims is damaged.
     """
     by_run = {str(run_id): rows for run_id, rows in losses.groupby("run_id", sort=False)}
-    measures = Measures(by_run, group.setting.protocol, group.features)
+    speed = StudiedFactors.measured(cells_of(group.rows), group.speed) if group.speed else None
+    measures = Measures(by_run, group.setting.protocol, group.features, speed)
     others = [Measures(by_run, one.fingerprint, one.features) for one in group.others]
     findings = [
         _finding(claim, part, measures)
@@ -225,6 +229,8 @@ def _judged(finding: _Finding, effect: Effect, p: float, level: float, tested: i
 
 
 def _more_seeds(effect: Effect, level: float) -> str:
+    if effect.of_each == "repeat":
+        return "A longer study of speed would decide it, if there is a difference."
     if effect.seeds < FEWEST_SEEDS:
         return _THREE_SEEDS
     needed = effect.needed(level)
@@ -323,6 +329,9 @@ def _finding(claim: Claim, every: Sequence[Evidence], measures: Measures) -> _Fi
         return _Finding(claim, every, pair, measured, reason=reason, remedy=remedy)
     if claim.since == "start":
         return _counted(claim, every, fit, pair, measures)
+    if studied := studied_effect(claim, fit, measures):
+        measured, ratio, effect = studied
+        return _Finding(claim, every, pair, measured, size_in_words(ratio), effect)
     measured, difference, values = measured_effect(claim, fit, measures)
     if difference is None:
         return _Finding(claim, every, pair, measured, reason=_ONE_SEED, remedy=_THREE_SEEDS)

@@ -17,7 +17,7 @@ from gan_bench.analysis.statistics import (
     on_scale,
     welch,
 )
-from gan_bench.metrics import Metric, Scale
+from gan_bench.metrics import SPEED, Metric, Scale
 from gan_bench.report.claims.evidence import Evidence
 from gan_bench.report.claims.measures import Measures
 from gan_bench.report.claims.power import seeds_for_difference, seeds_for_mean
@@ -38,6 +38,7 @@ class Effect:
     """How many seeds would decide at a level."""
     interval: str
     """In words."""
+    of_each: Literal["seed", "repeat"] = "seed"
 
 
 Values = tuple[Sequence[float], ...]
@@ -54,15 +55,44 @@ def tested_effect(fit: Sequence[Evidence], difference: Difference, values: Value
     else:
         test = "against zero" if fit[0].others is None else "seed by seed"
         needed = partial(seeds_for_mean, values[0])
-    low, high = figure(difference.low), figure(difference.high)
     return Effect(
         p=difference.p if difference.same_order else 1.0,
         towards="lower" if difference.estimate < neutral else "higher",
         how=f"{test}, {_seeds(difference.seeds, fit)}",
         seeds=min(difference.seeds),
         needed=needed,
-        interval=f"95 % interval {low} to {high}",
+        interval=_interval(difference),
     )
+
+
+def studied_effect(
+    claim: Claim, fit: Sequence[Evidence], measures: Measures
+) -> tuple[str, Difference, Effect] | None:
+    """Return what a study of speed shows of two recipes: words, ratio and effect.
+
+    None if there is no study, or if it does not compare them.
+    """
+    if measures.speed is None or claim.measure != SPEED or claim.than is None:
+        return None
+    ratio = measures.speed.recipe_ratio(claim.recipe, claim.than)
+    if not isinstance(ratio, Difference):
+        return None
+    repeats = many(min(ratio.seeds), "repeat")
+    repeats += f" in {len(fit)} frameworks" if len(fit) > 1 else ""
+    effect = Effect(
+        p=ratio.p,
+        towards="lower" if ratio.estimate < 1 else "higher",
+        how=f"turns of a repeat, {repeats}",
+        seeds=min(ratio.seeds),
+        needed=lambda _: None,
+        interval=_interval(ratio),
+        of_each="repeat",
+    )
+    return f"{measures.describe(claim.measure)}: {_in_words(ratio)}, {repeats}", ratio, effect
+
+
+def _interval(difference: Difference) -> str:
+    return f"95 % interval {figure(difference.low)} to {figure(difference.high)}"
 
 
 def measured_effect(

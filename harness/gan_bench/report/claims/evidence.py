@@ -109,6 +109,10 @@ def _progress(claim: Claim, measures: Measures, row: Row) -> tuple[Evidence, boo
     )
     pair = f"{row.label}, step {late:,} against step {early:,}"
     missing = [f"step {step:,}" for step, side in ((late, after), (early, before)) if not side]
+    if not missing:
+        both = [seed for seed in after if seed in before]
+        after, before = ({seed: side[seed] for seed in both} for side in (after, before))
+        missing = [] if both else ["one seed at both points"]
     return _two_sides(claim, measures, row, pair, after, before, missing), early == 0
 
 

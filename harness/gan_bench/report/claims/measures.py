@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from gan_bench.analysis.runs import Run
+from gan_bench.analysis.studied_factors import StudiedFactors
 from gan_bench.analysis.summary import Row
 from gan_bench.metrics import SPEED, Metric, metric
 from gan_bench.report.claims.sources import SCORES, Measure
@@ -54,6 +55,8 @@ class Measures:
     protocol: str | None
     """Its fingerprint."""
     features: str
+    speed: StudiedFactors | None = None
+    """The throughputs, if a study of speed gives them."""
 
     def describe(self, measure: Measure) -> str:
         """Return the measure in words, with the feature model if it has one."""

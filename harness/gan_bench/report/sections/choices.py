@@ -149,7 +149,8 @@ def _narrowed(found: Choice, left: Sequence[str], cell_of: Mapping[str, tuple[st
     return replace(
         chosen,
         badge=found.badge if found.recipes else f"no clear lead: {len(every)} not distinguishable",
-        how=f"{best}{found.how}; without {dropped}: another is {_NOT_RULED_OUT}",
+        how=f"{best}{found.how}; {dropped} left out, as another is clearly better in final FID or "
+        "speed and not clearly worse in the other",
     )
 
 

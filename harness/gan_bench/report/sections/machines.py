@@ -35,8 +35,9 @@ def machine_notes(group: Group) -> list[str]:
             else "most implementations or, of as many, most runs ended"
         )
         found.append(
-            f"Scores are from all machines, times from {group.setting.machine} alone, on which "
-            f"{why}. The table of times by machine also has those from {listed(others, _NAMED)}."
+            f"Scores are from all machines. Times are from {group.setting.machine} alone, because "
+            f"{why} there. The table of times by machine also has those from "
+            f"{listed(others, _NAMED)}."
         )
         if missing := only_elsewhere(group):
             found.append(

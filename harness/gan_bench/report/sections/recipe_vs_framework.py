@@ -7,6 +7,7 @@ from typing import Literal
 from gan_bench.analysis.factors import Factors, cells_of, most_seeds
 from gan_bench.analysis.identity import Machine
 from gan_bench.analysis.parity import CHECKED, row_parity
+from gan_bench.analysis.speed import disturbances
 from gan_bench.analysis.statistics import FEWEST_SEEDS, Difference, Ratio, SeedValues, interval
 from gan_bench.analysis.studied_factors import StudiedFactors
 from gan_bench.analysis.studied_speed import RankedSpeed
@@ -23,8 +24,8 @@ _NOTE = (
     "that both have, so they may differ from the ratio of the means shown. They are computed seed "
     "by seed: twins share data and noise, and initial weights if the recipe sets them. The effect "
     "of a recipe is its ratio to the geometric mean of all recipes that every framework has. In "
-    "sentences, 95 % intervals are without, p values with Holm's correction over all pairs of "
-    "frameworks, or of recipes."
+    "sentences, p values have Holm's correction over all pairs of frameworks, or of recipes; 95 % "
+    "intervals do not."
 )
 _UNCERTIFIED_NOTE = (
     f" {UNCERTIFIED} No parity certificate confirms that the twins compute the same thing."
@@ -138,17 +139,23 @@ def _speeds(group: Group, cells: _Cells) -> Iterator[Measure]:
     here, rates = group.setting.machine, _rates(group)
     found: list[tuple[Machine, Factors, str]] = []
     if group.speed:
-        found.append((here, StudiedFactors.measured(cells, group.speed), _of_study(group.speed)))
+        of = StudiedFactors.measured(cells, group.speed).known
+        found.append((here, of, _of_study(group.speed)))
     elif rates:
-        found.append((here, Factors.of(cells, rates, metric(SPEED)), ""))
+        found.append((here, Factors.of(cells, rates, metric(SPEED)).known, ""))
     for study in group.speeds_elsewhere:
+        if study.machine in {machine for machine, *_ in found}:
+            continue
         known = StudiedFactors.measured(cells, study).known
         if any(len(known.twins(recipe)) > 1 for recipe in known.recipes):
-            found.append((study.machine, known, _of_study(study)))
-    hardware = [machine.hardware for machine, *_ in found]
+            note = " ".join([_of_study(study), *disturbances(study.found)])
+            found.append((study.machine, known, note))
+    machines = {here, *(machine for machine, *_ in found)}
+    # The hardware is enough, if it tells them apart and they have the same number of threads.
+    enough = len({m.hardware for m in machines}) == len(machines)
+    enough &= len({(m.device, m.threads) for m in machines}) == 1
     for machine, factors, note in found:
-        alike = hardware.count(machine.hardware) > 1
-        place = str(machine if alike else machine.hardware)
+        place = str(machine.hardware if enough else machine)
         several = len(found) > 1 or machine != here
         yield Measure("speed", "Images/s", "speed", factors, place if several else "", note)
 
@@ -159,8 +166,8 @@ def _rates(group: Group) -> dict[str, SeedValues]:
 
 def _of_study(study: RankedSpeed) -> str:
     return (
-        f"From {study}. Its turns are compared within repeats, with the study's own errors, "
-        "without seeds."
+        f"From {study}, which has no seeds: turns of the same repeat are compared, with the errors "
+        "of the study."
     )
 
 
