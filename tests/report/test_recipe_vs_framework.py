@@ -150,7 +150,7 @@ def test_the_sentence_says_over_which_recipes_and_whose_p_is_corrected(product, 
         "For the same recipe, the FID of torch is 0.67 times that of keras (geometric mean over 2 "
         "recipes, 0.67 to 0.67; 95 % interval 0.67 to 0.67, uncorrected; corrected p"
     )
-    assert "p values with Holm's correction over all pairs of" in found.tables[0].note
+    assert "p values have Holm's correction over all pairs of" in found.tables[0].note
 
 
 def test_the_range_over_recipes_is_that_of_their_ratios(product, read):
