@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -29,7 +30,7 @@ class RankedSpeed:
         """The machine that it was made on."""
         return _machine_of(self.found.study)
 
-    @property
+    @cached_property
     def rates(self) -> dict[str, SeedValues]:
         """Throughputs over the repeats, by label."""
         known = {label: SeedValues.by(row.by_repeat) for label, row in self.by_label.items()}
@@ -93,8 +94,11 @@ def studied_machines(studies: Sequence[SpeedStudy], runs: Sequence[Run]) -> dict
         if machine in found or machine not in ended:
             continue
         keys = [keys for of in implementations if (keys := _keys(of, machine))]
-        measured = _measured(study, set().union(*keys))
-        if measured is not None and not measured.disturbed:
+        every = set[str]().union(*keys)
+        if not _has_all(study, every):
+            continue
+        measured, rows = _rows(study)
+        if every <= rows.keys() and not measured.disturbed:
             found[machine] = len(keys)
     return found
 
@@ -173,7 +177,7 @@ def _matched(
     study: SpeedStudy, keys: Mapping[str, set[str]], needed: Collection[str]
 ) -> RankedSpeed | None:
     """Return a study's rows by label, if it has one for each that is needed."""
-    if _measured(study, {key for label in needed for key in keys[label]}) is None:
+    if not _has_all(study, {key for label in needed for key in keys[label]}):
         return None
     ranked = _by_label(study, keys)
     return ranked if ranked.by_label.keys() >= {*needed} else None
@@ -187,14 +191,11 @@ def _by_label(study: SpeedStudy, keys: Mapping[str, set[str]]) -> RankedSpeed:
     return RankedSpeed(found, by_label)
 
 
-def _measured(study: SpeedStudy, keys: set[str]) -> Figures | None:
-    """Return the figures if the implementations with these keys are among those that compare."""
+def _has_all(study: SpeedStudy, keys: set[str]) -> bool:
+    """Return whether the implementations with these keys are in a study, which is quick to say."""
     specs = [target.spec for target in study.targets]
     known = {same_speed(spec, any_build=any_build) for spec in specs for any_build in (False, True)}
-    if not keys or not keys <= known:
-        return None  # without its figures, which take time
-    found, rows = _rows(study)
-    return found if keys <= rows.keys() else None
+    return bool(keys) and keys <= known
 
 
 def _rows(study: SpeedStudy) -> tuple[Figures, dict[str, SpeedRow]]:

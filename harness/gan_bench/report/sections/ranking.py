@@ -44,9 +44,9 @@ _READING = {
     "Final FID": "distance between generated and real images at the end of training; lower is "
     "better. Mean over the seeds that succeeded, with the lowest and the highest seed. FIDs of "
     "different feature models, such as lenet and inception, are on different scales.",
-    "Rank": "by final FID, of single implementations. 1 to 3 means that the seeds exclude none of "
-    "these ranks. A recipe has the evidence of all its twins, so recipes are told apart sooner "
-    "than their implementations.",
+    "Rank": "the place of an implementation by final FID. 1 to 3 means that it may be first, "
+    "second or third. Recipes are compared over all frameworks together, so fewer seeds tell two "
+    "recipes apart than two implementations.",
     "Time to FID": "seconds of training until the FID first falls to it; median over the seeds "
     "that reach it.",
 }

@@ -8,7 +8,7 @@ from gan_bench.analysis.factors import Factors, cells_of, most_seeds
 from gan_bench.analysis.identity import Machine
 from gan_bench.analysis.parity import CHECKED, row_parity
 from gan_bench.analysis.speed import disturbances
-from gan_bench.analysis.statistics import FEWEST_SEEDS, Difference, Ratio, SeedValues, interval
+from gan_bench.analysis.statistics import FEWEST_SEEDS, Difference, Ratio, interval
 from gan_bench.analysis.studied_factors import StudiedFactors
 from gan_bench.analysis.studied_speed import RankedSpeed
 from gan_bench.analysis.summary import Group, Row
@@ -53,10 +53,9 @@ class Measure:
         """The title of its table."""
         return f"{self.title} on {self.place}" if self.place else self.title
 
-    @property
-    def on(self) -> str:
-        """The start of sentences, e.g. ``On Model X, 2 cores: ``; empty without a place."""
-        return f"On {self.place}: " if self.place else ""
+    def said(self, sentence: str) -> str:
+        """Return a sentence with the place, if there is one, and with a capital at its start."""
+        return f"On {self.place}: {sentence}" if self.place else sentence[0].upper() + sentence[1:]
 
     @property
     def first(self) -> str:
@@ -127,16 +126,17 @@ def crossed(group: Group) -> Crossed | None:
         of_frameworks += compared
     uncertified = _uncertified(group, cells, shared, frameworks)
     first, *others = (_table(m, uncertified) for m in measures)
-    # One note is enough for all of them.
-    notes = [measure.note for measure in measures[1:]]
-    first = replace(first, note=" ".join(filter(None, (first.note, measures[0].note))))
-    tables = (first, *(replace(x, note=note) for x, note in zip(others, notes, strict=True)))
+    # The note on how to read a table is the same for all of them.
+    note = " ".join(filter(None, (first.note, measures[0].note)))
+    own = (replace(x, note=m.note) for x, m in zip(others, measures[1:], strict=True))
+    tables = (replace(first, note=note), *own)
     return Crossed(tables, tuple(sentences), tuple(of_frameworks))
 
 
 def _speeds(group: Group, cells: _Cells) -> Iterator[Measure]:
     """Yield the throughputs of the ranking, then those of the studies of other machines."""
-    here, rates = group.setting.machine, _rates(group)
+    here = group.setting.machine
+    rates = {row.label: row.images_per_s for row in group.rows if row.images_per_s}
     found: list[tuple[Machine, Factors, str]] = []
     if group.speed:
         of = StudiedFactors.measured(cells, group.speed).known
@@ -158,10 +158,6 @@ def _speeds(group: Group, cells: _Cells) -> Iterator[Measure]:
         place = str(machine.hardware if enough else machine)
         several = len(found) > 1 or machine != here
         yield Measure("speed", "Images/s", "speed", factors, place if several else "", note)
-
-
-def _rates(group: Group) -> dict[str, SeedValues]:
-    return {row.label: row.images_per_s for row in group.rows if row.images_per_s}
 
 
 def _of_study(study: RankedSpeed) -> str:
@@ -246,11 +242,9 @@ def _framework_sentence(measure: Measure, framework: str, found: Difference) -> 
         twins = measure.factors.twins_apart
         few = most_seeds(twins, framework, measure.first) < FEWEST_SEEDS
         certain = ": too few seeds to say more" if few else ": they cannot be distinguished"
-    return (
-        f"{measure.on}{'for' if measure.on else 'For'} the same recipe, the {measure.noun} of "
-        f"{framework} is "
-        f"{factor(found.estimate)} times that of {measure.first} "
-        f"({_by_recipe(measure, framework)}; {interval(found)}){certain}."
+    return measure.said(
+        f"for the same recipe, the {measure.noun} of {framework} is {factor(found.estimate)} times "
+        f"that of {measure.first} ({_by_recipe(measure, framework)}; {interval(found)}){certain}."
     )
 
 
@@ -271,9 +265,10 @@ def _recipe_sentence(measure: Measure) -> list[str]:
     low, high = (by(effects, key=lambda name: effects[name].estimate) for by in (min, max))
     least, most = _with_interval(effects[low]), _with_interval(effects[high])
     return [
-        f"{measure.on}{'the' if measure.on else 'The'} {measure.noun} of {low} is {least} times "
-        "the geometric mean of "
-        f"{len(effects)} recipes, that of {high} {most} times."
+        measure.said(
+            f"the {measure.noun} of {low} is {least} times the geometric mean of {len(effects)} "
+            f"recipes, that of {high} {most} times."
+        )
     ]
 
 
